@@ -1,0 +1,1 @@
+"""The nouns of the program: annotation, prediction, settings, events, errors."""

@@ -1,0 +1,171 @@
+"""What a person drew on one image: partial masks, scribbles, full masks and tags."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+UNPAINTED = 0
+"""Value of an object or scribble map where nobody painted."""
+
+SCRIBBLE_BACKGROUND = 1
+"""Scribble value: this is background."""
+
+SCRIBBLE_SEPARATOR = 2
+"""Scribble value: this is the border between two touching objects."""
+
+SCRIBBLE_FIRST_CLASS = 3
+"""Scribble value of class 1; class ``k`` is painted as ``k + 2``."""
+
+MAX_CLASSES = 250
+"""Classes a project can hold: scribbles and class maps are uint8 with reserved codes."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ObjectMasks:
+    """Objects drawn on one image, rough (partial) or exact (full)."""
+
+    objects: NDArray[np.uint32]
+    """([Z,] Y, X) object id; UNPAINTED where nobody painted"""
+    class_of: Mapping[int, int]
+    """object id -> class, 1..n_classes"""
+
+    def class_map(self) -> NDArray[np.uint8]:
+        """Class of each pixel.
+
+        Returns
+        -------
+        ([Z,] Y, X) uint8
+            Class 1..n_classes inside objects, 0 where unpainted.
+
+        Raises
+        ------
+        ValueError
+            If an object has no class.
+        """
+        ids, inverse = np.unique(self.objects, return_inverse=True)
+        unknown = [int(i) for i in ids if i != UNPAINTED and int(i) not in self.class_of]
+        if unknown:
+            raise ValueError(f"objects {unknown} have no class")
+        classes = np.array(
+            [0 if i == UNPAINTED else self.class_of[int(i)] for i in ids], np.uint8
+        )
+        return classes[inverse].reshape(self.objects.shape)
+
+    @property
+    def is_empty(self) -> bool:
+        """True where nothing is painted."""
+        return not self.objects.any()
+
+
+def no_objects(shape: tuple[int, ...]) -> ObjectMasks:
+    """Return object masks on which nothing is painted."""
+    return ObjectMasks(objects=np.zeros(shape, np.uint32), class_of=MappingProxyType({}))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Box:
+    """A box in array indices; ``stop`` is exclusive."""
+
+    start: tuple[int, ...]
+    stop: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompleteRegion:
+    """Where the full masks are complete: there, unpainted means background."""
+
+    whole: bool = False
+    boxes: tuple[Box, ...] = ()
+    slices: tuple[int, ...] = ()
+    """planes of a 3D image"""
+
+    @property
+    def is_empty(self) -> bool:
+        """True if no region is marked complete."""
+        return not (self.whole or self.boxes or self.slices)
+
+    def mask(self, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+        """Return ``shape`` bool, True inside the region."""
+        inside = np.full(shape, self.whole)
+        for box in self.boxes:
+            inside[tuple(slice(a, b) for a, b in zip(box.start, box.stop, strict=True))] = True
+        if len(shape) == 3:  # noqa: PLR2004 - planes exist in 3D only
+            for plane in self.slices:
+                inside[plane] = True
+        return inside
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tags:
+    """What a person said about an image as a whole."""
+
+    scene: int | None = None
+    """index into the project's scenes; None if not given"""
+    present: Mapping[int, bool] = field(default_factory=dict)
+    """class -> whether it occurs; classes that are left out are unknown"""
+    exhaustive: bool = False
+    """True if every object of the image has at least one mark"""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Annotation:
+    """All that a person painted on one image. Unpainted means unknown."""
+
+    partial: ObjectMasks
+    """rough inner regions of objects, boundaries missing"""
+    scribbles: NDArray[np.uint8]
+    """([Z,] Y, X) SCRIBBLE_* codes; UNPAINTED where nobody painted"""
+    full: ObjectMasks
+    """exact objects; they count only inside ``complete``"""
+    complete: CompleteRegion = CompleteRegion()
+    tags: Tags = Tags()
+    origin: str = "painted"
+    """'painted', 'simulated', 'imported', or 'accepted RUN' for an accepted
+    prediction, which trains but never validates or tests"""
+
+    def __post_init__(self) -> None:
+        shapes = {self.partial.objects.shape, self.scribbles.shape, self.full.objects.shape}
+        if len(shapes) != 1:
+            raise ValueError(f"layers of one annotation differ in shape: {shapes}")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """([Z,] Y, X) shape of the annotated image."""
+        return self.scribbles.shape
+
+    @property
+    def has_full(self) -> bool:
+        """True if full masks count somewhere."""
+        return not self.complete.is_empty
+
+    @property
+    def has_partial(self) -> bool:
+        """True if a partial mask is painted."""
+        return not self.partial.is_empty
+
+    @property
+    def has_scribbles(self) -> bool:
+        """True if a scribble is painted."""
+        return bool(self.scribbles.any())
+
+    @property
+    def is_empty(self) -> bool:
+        """True if nothing can be learned from this image's paint."""
+        return not (self.has_full or self.has_partial or self.has_scribbles)
+
+    @property
+    def is_accepted_prediction(self) -> bool:
+        """True for masks that come from the program itself."""
+        return self.origin.startswith("accepted")
+
+
+def empty_annotation(shape: tuple[int, ...]) -> Annotation:
+    """Return the annotation of an image that nobody has painted on."""
+    return Annotation(
+        partial=no_objects(shape),
+        scribbles=np.zeros(shape, np.uint8),
+        full=no_objects(shape),
+    )

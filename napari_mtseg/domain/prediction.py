@@ -1,0 +1,25 @@
+"""What a trained method answers for one image."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Prediction:
+    """Maps and scores for one image, in the image's own pixels."""
+
+    classes: NDArray[np.uint8]
+    """([Z,] Y, X) class, 0 background"""
+    probabilities: NDArray[np.float16]
+    """(n_classes + 1, [Z,] Y, X), sums to 1 over the first axis"""
+    instances: NDArray[np.uint32]
+    """([Z,] Y, X) object id, 0 background"""
+    class_of: Mapping[int, int]
+    """object id -> class"""
+    maps: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
+    """further maps by name, ([Z,] Y, X): 'approximation', 'separator', 'contours', ..."""
+    scores: Mapping[str, float] = field(default_factory=dict)
+    """numbers about the image as a whole, by name"""

@@ -1,0 +1,156 @@
+"""Settings: validated values from which flags, forms, files and messages follow."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+
+from napari_mtseg.domain.errors import SettingsError
+
+
+class Settings(BaseModel):
+    """Base of all settings: frozen, closed to unknown names, documented per field."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True
+    )
+
+    @classmethod
+    def checked(cls, values: Mapping[str, Any]) -> Self:
+        """Validate ``values``.
+
+        Raises
+        ------
+        SettingsError
+            Names the first setting that is unknown, of the wrong type or out of range.
+        """
+        try:
+            return cls.model_validate(dict(values))
+        except ValidationError as error:
+            raise SettingsError(_sentence(cls, error)) from None
+
+    def changed(self, values: Mapping[str, Any]) -> Self:
+        """Return a copy with some values replaced, validated like new ones."""
+        return self.checked({**self.model_dump(), **values})
+
+
+@dataclass(frozen=True, kw_only=True)
+class SettingDescription:
+    """What a form, a help page or a table shows of one setting."""
+
+    name: str
+    text: str
+    unit: str
+    range: str
+    default: Any
+    source: str
+    """'paper', 'code', 'derived' or 'ours'"""
+    simple: bool
+    """True if a newcomer should see it first"""
+    step: float | None
+    choices: tuple[Any, ...]
+
+
+def setting(  # noqa: PLR0913 - one argument per property of a setting
+    default: Any,
+    *,
+    source: str,
+    unit: str = "",
+    step: float | None = None,
+    simple: bool = False,
+    ge: float | None = None,
+    gt: float | None = None,
+    le: float | None = None,
+    lt: float | None = None,
+) -> Any:
+    """Return a pydantic field that knows its range, unit, spin-box step and source."""
+    extra: dict[str, Any] = {"source": source, "unit": unit, "simple": simple}
+    if step is not None:
+        extra["step"] = step
+    return Field(default, ge=ge, gt=gt, le=le, lt=lt, json_schema_extra=extra)
+
+
+def describe(model: type[Settings]) -> tuple[SettingDescription, ...]:
+    """Describe every setting of ``model``, in order."""
+    return tuple(_describe(name, field) for name, field in model.model_fields.items())
+
+
+def from_assignments(assignments: Sequence[str]) -> dict[str, Any]:
+    """Turn ``["steps=400", "norm=batch"]`` into ``{"steps": 400, "norm": "batch"}``.
+
+    Raises
+    ------
+    SettingsError
+        If an assignment has no ``=``.
+    """
+    values: dict[str, Any] = {}
+    for text in assignments:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise SettingsError(
+                f"--set got '{text}' but expects NAME=VALUE, for example --set steps=400."
+            )
+        try:
+            values[name.strip()] = json.loads(value)
+        except json.JSONDecodeError:
+            values[name.strip()] = value.strip()
+    return values
+
+
+def _describe(name: str, field: FieldInfo) -> SettingDescription:
+    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    step = extra.get("step")
+    return SettingDescription(
+        name=name,
+        text=field.description or "",
+        unit=str(extra.get("unit", "")),
+        range=_range(field),
+        default=field.get_default(call_default_factory=True),
+        source=str(extra.get("source", "ours")),
+        simple=bool(extra.get("simple", False)),
+        step=float(step) if isinstance(step, (int, float)) else None,
+        choices=_choices(field),
+    )
+
+
+def _choices(field: FieldInfo) -> tuple[Any, ...]:
+    annotation = field.annotation
+    if annotation is bool:
+        return (True, False)
+    if getattr(annotation, "__origin__", None) is not None and "Literal" in str(annotation):
+        return tuple(annotation.__args__)  # type: ignore[union-attr]
+    return ()
+
+
+def _range(field: FieldInfo) -> str:
+    choices = _choices(field)
+    if choices:
+        return " | ".join(str(c).lower() if isinstance(c, bool) else str(c) for c in choices)
+    bounds = {}
+    for item in field.metadata:
+        for key in ("ge", "gt", "le", "lt"):
+            value = getattr(item, key, None)
+            if value is not None:
+                bounds[key] = value
+    low = f"{bounds['ge']:g}" if "ge" in bounds else f">{bounds['gt']:g}" if "gt" in bounds else ""
+    high = f"{bounds['le']:g}" if "le" in bounds else f"<{bounds['lt']:g}" if "lt" in bounds else ""
+    return f"{low}..{high}" if low or high else "any"
+
+
+def _sentence(model: type[Settings], error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    name = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = ", ".join(sorted(model.model_fields))
+        return f"There is no setting '{name}'. Known settings: {known}."
+    if not name:
+        return f"{first['msg'].removeprefix('Value error, ')}."
+    found = first.get("input")
+    top = str(first["loc"][0])
+    expected = _range(model.model_fields[top]) if top in model.model_fields else first["msg"]
+    if expected == "any":
+        expected = first["msg"].lower()
+    return f"Setting '{name}' is {found!r} but must be {expected}. Change it and try again."

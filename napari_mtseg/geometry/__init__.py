@@ -1,0 +1,1 @@
+"""Distances, components, spacing and tile grids on NumPy arrays."""

@@ -1,0 +1,1 @@
+"""Partial masks in, larger partial masks out."""

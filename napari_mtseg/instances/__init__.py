@@ -1,0 +1,1 @@
+"""Class maps in, separate objects out."""

@@ -1,0 +1,1 @@
+"""The segmentation methods, a folder each, and the protocol that they answer."""

@@ -1,0 +1,1 @@
+"""Blocks and the networks made of them: tensors in, tensors out."""

@@ -1,0 +1,1 @@
+"""Files on disk: images, projects, annotations, runs, models."""

@@ -1,0 +1,1 @@
+"""What a method learns from, computed from annotations."""

@@ -1,0 +1,1 @@
+"""How doubtful a prediction is."""

@@ -1,0 +1,1 @@
+"""What the program does: train, predict, evaluate, export, simulate."""

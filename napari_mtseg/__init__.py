@@ -1,0 +1,34 @@
+"""Segment biomedical images, 2D and 3D, from cheap labels.
+
+The names below are loaded when first used, so that importing the package costs
+nothing: napari does it to build its menus, the shell to print a help page.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # importing typing would cost more than all the rest
+if TYPE_CHECKING:
+    from typing import Any
+
+    from napari_mtseg.storage.project import Project
+    from napari_mtseg.workflows.predict import load_model
+
+__version__ = "0.1.0"
+__all__ = ["Project", "__version__", "load_model"]
+
+_HOME_OF = {
+    "Project": "napari_mtseg.storage.project",
+    "load_model": "napari_mtseg.workflows.predict",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME_OF})

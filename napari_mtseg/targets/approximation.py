@@ -1,0 +1,101 @@
+"""What recursive approximation learns: the growing masks and the separators."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mtseg.domain.annotation import SCRIBBLE_SEPARATOR, UNPAINTED, Annotation
+from napari_mtseg.domain.targets import BACKGROUND, IGNORE
+from napari_mtseg.geometry.distances import distance_to
+from napari_mtseg.geometry.sizes import mean_diameter
+from napari_mtseg.targets.class_map import full_classes, scribbled_classes
+
+SEPARATOR = 1
+"""value of a separator target on the border between touching objects"""
+
+
+def approximation(
+    annotation: Annotation, *, window: float = 16.0, spacing: tuple[float, ...]
+) -> NDArray[np.uint8]:
+    """Return the target of the approximation task.
+
+    Where every object is marked (or the region is complete), each pixel outside the
+    growing masks counts as this task's background: the one place where unpainted is
+    not unknown (METHODS.md section 6). Elsewhere that holds only near a mask.
+
+    Parameters
+    ----------
+    annotation : Annotation
+        Its partial masks are the growing masks Y_i.
+    window : float
+        Smallest reach around a mask in which unpainted counts as background; at
+        least one mean diameter of the masks is taken. In pixels of the last axis.
+    spacing : tuple of float
+        Voxel size ([Z,] Y, X).
+
+    Returns
+    -------
+    ([Z,] Y, X) uint8
+        Class, BACKGROUND or IGNORE. All IGNORE where no mask is painted.
+    """
+    masks = annotation.partial
+    inside = masks.objects != UNPAINTED
+    if not inside.any():
+        return np.full(annotation.shape, IGNORE, np.uint8)
+    target = masks.class_map()
+    if annotation.tags.exhaustive or annotation.complete.whole:
+        return target
+    known = scribbled_classes(annotation.scribbles) == BACKGROUND
+    known |= full_classes(annotation) != IGNORE
+    relative = tuple(s / spacing[-1] for s in spacing)
+    known |= distance_to(inside, spacing=relative) <= max(window, mean_diameter(masks.objects))
+    target[~known & ~inside] = IGNORE
+    return target
+
+
+def separators(
+    annotation: Annotation, *, unknown_within: int = 3, spacing: tuple[float, ...]
+) -> NDArray[np.uint8]:
+    """Return the target of the separation task.
+
+    Parameters
+    ----------
+    annotation : Annotation
+        Separator strokes, and full masks whose touching objects show their borders.
+    unknown_within : int
+        Pixels around a stroke that count neither way (ours).
+    spacing : tuple of float
+        Voxel size ([Z,] Y, X).
+
+    Returns
+    -------
+    ([Z,] Y, X) uint8
+        SEPARATOR on borders, BACKGROUND elsewhere, IGNORE close to a stroke and on
+        images that show no border at all.
+    """
+    strokes = annotation.scribbles == SCRIBBLE_SEPARATOR
+    complete = annotation.complete.mask(annotation.shape)
+    borders = touching_borders(annotation.full.objects) & complete
+    if not strokes.any() and not complete.any():
+        return np.full(annotation.shape, IGNORE, np.uint8)
+    marked = strokes | borders
+    known = complete if not strokes.any() else np.ones(annotation.shape, bool)
+    target = np.where(known, np.uint8(BACKGROUND), np.uint8(IGNORE))
+    relative = tuple(s / spacing[-1] for s in spacing)
+    near = distance_to(marked, spacing=relative) <= unknown_within
+    target[near] = IGNORE
+    target[marked] = SEPARATOR
+    return target
+
+
+def touching_borders(objects: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    """Pixels of objects that have a pixel of another object as a neighbour."""
+    found = np.zeros(objects.shape, bool)
+    for axis in range(objects.ndim):
+        low = [slice(None)] * objects.ndim
+        high = [slice(None)] * objects.ndim
+        low[axis], high[axis] = slice(None, -1), slice(1, None)
+        a, b = objects[tuple(low)], objects[tuple(high)]
+        meet = (a != b) & (a != UNPAINTED) & (b != UNPAINTED)
+        found[tuple(low)] |= meet
+        found[tuple(high)] |= meet
+    return found

@@ -1,0 +1,136 @@
+"""What is known about each pixel, from all three kinds of annotation."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_mtseg.domain.annotation import (
+    SCRIBBLE_BACKGROUND,
+    SCRIBBLE_FIRST_CLASS,
+    SCRIBBLE_SEPARATOR,
+    UNPAINTED,
+    Annotation,
+)
+from napari_mtseg.domain.targets import BACKGROUND, IGNORE
+from napari_mtseg.geometry.distances import distance_to
+from napari_mtseg.geometry.sizes import mean_diameter
+
+
+def scribbled_classes(scribbles: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return what scribbles say: class, BACKGROUND, or IGNORE.
+
+    A separator is the border between touching objects; it belongs to either, so it
+    says nothing about the class.
+    """
+    known = np.full(scribbles.shape, IGNORE, np.uint8)
+    known[scribbles == SCRIBBLE_BACKGROUND] = BACKGROUND
+    strokes = scribbles >= SCRIBBLE_FIRST_CLASS
+    known[strokes] = scribbles[strokes] - (SCRIBBLE_FIRST_CLASS - 1)
+    return known
+
+
+def full_classes(annotation: Annotation) -> NDArray[np.uint8]:
+    """Return what full masks say: class or BACKGROUND in complete regions, else IGNORE."""
+    inside = annotation.complete.mask(annotation.shape)
+    return np.where(inside, annotation.full.class_map(), np.uint8(IGNORE))
+
+
+def partial_classes(annotation: Annotation) -> NDArray[np.uint8]:
+    """Return what partial masks say: class inside, IGNORE elsewhere."""
+    classes = annotation.partial.class_map()
+    classes[annotation.partial.objects == UNPAINTED] = IGNORE
+    return classes
+
+
+def known_classes(annotation: Annotation) -> NDArray[np.uint8]:
+    """Class of every pixel that is known from any kind of paint.
+
+    Scribble wins over full mask over partial mask.
+
+    Returns
+    -------
+    ([Z,] Y, X) uint8
+        Class, BACKGROUND, or IGNORE where nobody painted.
+    """
+    known = partial_classes(annotation)
+    for stronger in (full_classes(annotation), scribbled_classes(annotation.scribbles)):
+        np.copyto(known, stronger, where=stronger != IGNORE)
+    return known
+
+
+def n_conflicting_pixels(annotation: Annotation) -> int:
+    """Count the pixels on which two kinds of annotation say different things."""
+    layers = (
+        partial_classes(annotation),
+        full_classes(annotation),
+        scribbled_classes(annotation.scribbles),
+    )
+    conflict = np.zeros(annotation.shape, bool)
+    for i, first in enumerate(layers):
+        for second in layers[i + 1 :]:
+            conflict |= (first != second) & (first != IGNORE) & (second != IGNORE)
+    return int(conflict.sum())
+
+
+def known_objects(annotation: Annotation) -> NDArray[np.uint32]:
+    """Object or stroke id of each painted pixel, unique across the three layers."""
+    structure = np.ones((3,) * len(annotation.shape))
+    strokes, _ = ndimage.label(
+        annotation.scribbles >= SCRIBBLE_FIRST_CLASS, structure=structure
+    )
+    objects = annotation.full.objects * annotation.complete.mask(annotation.shape)
+    for layer in (annotation.partial.objects, strokes.astype(np.uint32)):
+        top = objects.max(initial=0)
+        objects = np.where(layer != 0, layer + top, objects)
+    return objects.astype(np.uint32)
+
+
+def far_background(
+    annotation: Annotation,
+    *,
+    at_least: float = 32.0,
+    diameters: float = 2.0,
+    spacing: tuple[float, ...] | None = None,
+) -> NDArray[np.bool_]:
+    """Pixels that are background because every object of the image bears a mark.
+
+    Parameters
+    ----------
+    annotation : Annotation
+        Its tag ``exhaustive`` must be set, else nothing is returned.
+    at_least : float
+        Smallest distance from any mark, pixels (ours).
+    diameters : float
+        Smallest distance in mean diameters of the marked objects (ours).
+    spacing : tuple of float, optional
+        Voxel size ([Z,] Y, X); distances are measured in units of the last axis.
+
+    Returns
+    -------
+    ([Z,] Y, X) bool
+        True where no paint is near (METHODS.md section 6).
+    """
+    marked = annotation.partial.objects != UNPAINTED
+    marked |= annotation.scribbles >= SCRIBBLE_SEPARATOR
+    marked |= annotation.full.objects != UNPAINTED
+    if not annotation.tags.exhaustive or not marked.any():
+        return np.zeros(annotation.shape, bool)
+    relative = None if spacing is None else tuple(s / spacing[-1] for s in spacing)
+    reach = max(at_least, diameters * mean_diameter(known_objects(annotation)))
+    return distance_to(marked, spacing=relative) > reach
+
+
+def with_far_background(
+    known: NDArray[np.uint8], far: NDArray[np.bool_], *, weight: float = 0.3
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Add far background to a class map where nothing is known.
+
+    Returns
+    -------
+    ([Z,] Y, X) uint8 and ([Z,] Y, X) float32
+        The class map, and the weight of each pixel: ``weight`` where background was
+        inferred, 1 where it was painted.
+    """
+    inferred = far & (known == IGNORE)
+    weights = np.where(inferred, np.float32(weight), np.float32(1))
+    return np.where(inferred, np.uint8(BACKGROUND), known), weights

@@ -45,19 +45,29 @@ class ObjectMasks:
         ValueError
             If an object has no class.
         """
-        ids, inverse = np.unique(self.objects, return_inverse=True)
-        unknown = [int(i) for i in ids if i != UNPAINTED and int(i) not in self.class_of]
-        if unknown:
-            raise ValueError(f"objects {unknown} have no class")
-        classes = np.array(
-            [0 if i == UNPAINTED else self.class_of[int(i)] for i in ids], np.uint8
-        )
-        return classes[inverse].reshape(self.objects.shape)
+        ids, places = _numbered(self.objects)
+        table = np.array([self.class_of.get(int(i), 0) for i in ids], np.uint8)
+        classes = table[places].reshape(self.objects.shape)
+        unknown = np.unique(self.objects[(classes == 0) & (self.objects != UNPAINTED)])
+        if unknown.size:
+            raise ValueError(f"objects {unknown.tolist()} have no class")
+        return classes
 
     @property
     def is_empty(self) -> bool:
         """True where nothing is painted."""
         return not self.objects.any()
+
+
+def _numbered(
+    objects: NDArray[np.uint32],
+) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
+    """Return ids, and for each pixel the place of its id among them."""
+    top = int(objects.max(initial=0))
+    if top <= objects.size:
+        return np.arange(top + 1), objects
+    ids, places = np.unique(objects, return_inverse=True)
+    return ids, places
 
 
 def no_objects(shape: tuple[int, ...]) -> ObjectMasks:

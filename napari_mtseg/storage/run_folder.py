@@ -1,0 +1,233 @@
+"""The folder of one training: what went in, what happened, what came out.
+
+::
+
+    runs/RUN/
+      run.json                  method, settings, seed, device, versions
+      snapshot.json             images, split and annotations, see snapshot.py
+      events.jsonl              appended by the training, see domain/events.py
+      control.json              written by whoever watches: stop, current image
+      writer.lock               held while the training lives
+      checkpoints/              last.safetensors and best.safetensors
+      grown/003/ID.tif          growing labels after iteration 3; 000 is the start
+      previews/ID.npz           latest prediction of the current image
+      metrics.json              how the run ended
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from napari_mtseg.domain.errors import ProjectError, RunError, SettingsError
+from napari_mtseg.domain.events import (
+    Event,
+    StepFinished,
+    from_json_line,
+    to_json_line,
+)
+from napari_mtseg.domain.settings import Settings
+from napari_mtseg.storage.write import (
+    FolderLock,
+    append_line,
+    clear_write_errors,
+    read_json,
+    write_bytes_atomically,
+    write_json,
+)
+
+
+class RunInfo(Settings):
+    """What a run was started with."""
+
+    id: str
+    """name of the run's folder"""
+    method: str
+    """key of the method"""
+    settings: dict[str, Any]
+    """the method's settings, all of them"""
+    seed: int
+    """seed of everything random"""
+    device: str
+    """'cpu', 'cuda' or 'mps'"""
+    created: str
+    """ISO 8601 time, UTC"""
+    versions: dict[str, str]
+    """versions of Python and the libraries that matter"""
+    parent: str | None = None
+    """run whose weights and grown labels this one started from"""
+
+
+class Control(Settings):
+    """What the watcher of a training wishes; read between steps."""
+
+    stop: bool = False
+    """True: save a checkpoint and end"""
+    current_image: str | None = None
+    """id of the image to predict while training"""
+
+
+class RunFolder:
+    """One run on disk."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def info(self) -> RunInfo:
+        """What the run was started with.
+
+        Raises
+        ------
+        RunError
+            If the folder holds no run.
+        """
+        if not (self.path / "run.json").exists():
+            raise RunError(
+                f"There is no run '{self.path.name}' in '{self.path.parent.parent.name}'. "
+                "List the runs with 'mtseg project info'."
+            )
+        return RunInfo.checked(read_json(self.path / "run.json"))
+
+    @property
+    def snapshot_file(self) -> Path:
+        """Where the annotations of the run are frozen."""
+        return self.path / "snapshot.json"
+
+    @property
+    def events_file(self) -> Path:
+        """Where events are appended."""
+        return self.path / "events.jsonl"
+
+    def checkpoint(self, name: str) -> Path:
+        """Return the file of the 'last' or 'best' checkpoint."""
+        return self.path / "checkpoints" / f"{name}.safetensors"
+
+    def lock(self) -> FolderLock:
+        """Return the lock that is held while the training lives."""
+        return FolderLock(self.path, purpose=f"run {self.path.name}")
+
+    def control(self) -> Control:
+        """Return the watcher's wishes; none where the file is missing or half-written."""
+        try:
+            return Control.checked(read_json(self.path / "control.json"))
+        except (FileNotFoundError, ProjectError, SettingsError):
+            return Control()
+
+    def set_control(self, control: Control) -> None:
+        """Tell the training something; it reads it before its next step."""
+        write_json(self.path / "control.json", control.model_dump(mode="json"))
+
+    def append(self, event: Event) -> None:
+        """Append one event; a power cut may take steps, which can be done again."""
+        durable = not isinstance(event, StepFinished)
+        append_line(self.events_file, to_json_line(event), durable=durable)
+
+    def events(self) -> tuple[Event, ...]:
+        """Return all whole events; a line cut off by a crash is passed over."""
+        if not self.events_file.exists():
+            return ()
+        found = []
+        for line in self.events_file.read_text(encoding="utf-8").splitlines():
+            try:
+                found.append(from_json_line(line))
+            except ValueError:
+                continue
+        return tuple(found)
+
+    def rewrite_events(self, events: Iterable[Event]) -> None:
+        """Replace the events: what came after the checkpoint is done again."""
+        text = "".join(to_json_line(event) + "\n" for event in events)
+        write_bytes_atomically(self.events_file, text.encode())
+
+    def save_grown(self, iteration: int, image_id: str, objects: NDArray[np.uint32]) -> str:
+        """Save grown object ids and return the file's name inside the run folder."""
+        name = f"grown/{iteration:03d}/{image_id}.tif"
+        path = self.path / name
+        content = BytesIO()
+        tifffile.imwrite(content, objects, compression="zlib")
+        _write(path, content)
+        return name
+
+    def load_grown(self, iteration: int, image_id: str) -> NDArray[np.uint32] | None:
+        """Return grown object ids ([Z,] Y, X), or None where none were saved."""
+        path = self.path / f"grown/{iteration:03d}/{image_id}.tif"
+        return tifffile.imread(path).astype(np.uint32) if path.exists() else None
+
+    def last_iteration(self) -> int:
+        """Return the number of the last growth whose labels were saved, 0 at least."""
+        folders = [p.name for p in (self.path / "grown").glob("[0-9]*")]
+        return max((int(name) for name in folders), default=0)
+
+    def save_preview(self, image_id: str, maps: Mapping[str, NDArray[Any]]) -> str:
+        """Save maps of the current image and return the file's name in the run folder."""
+        name = f"previews/{image_id}.npz"
+        path = self.path / name
+        content = BytesIO()
+        np.savez(content, **dict(maps))
+        _write(path, content)
+        return name
+
+
+def _write(path: Path, content: BytesIO) -> None:
+    with clear_write_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes_atomically(path, content.getbuffer())
+
+
+def new_run_folder(project: Path, info_without_id: Mapping[str, Any]) -> RunFolder:
+    """Make the folder of a new run, named after the time and the method.
+
+    Raises
+    ------
+    StorageError
+        If the project cannot be written.
+    """
+    now = datetime.now(UTC)
+    stem = f"{now:%Y%m%d-%H%M%S}-{info_without_id['method']}"
+    runs = project / "runs"
+    with clear_write_errors(runs):
+        runs.mkdir(parents=True, exist_ok=True)
+        path, n = runs / stem, 2
+        while path.exists():
+            path, n = runs / f"{stem}-{n}", n + 1
+        path.mkdir()
+    info = RunInfo.checked(
+        {**info_without_id, "id": path.name, "created": now.isoformat(timespec="seconds")}
+    )
+    write_json(path / "run.json", info.model_dump(mode="json"))
+    return RunFolder(path)
+
+
+def runs_of(project: Path) -> tuple[RunFolder, ...]:
+    """Return the runs of a project, oldest first."""
+    return tuple(
+        RunFolder(path.parent) for path in sorted((project / "runs").glob("*/run.json"))
+    )
+
+
+def find_run(project: Path, name: str | None) -> RunFolder:
+    """Return a run by name, or the newest one.
+
+    Raises
+    ------
+    RunError
+        If there is no such run.
+    """
+    runs = runs_of(project)
+    if name is not None:
+        for run in runs:
+            if run.path.name == name:
+                return run
+        known = ", ".join(run.path.name for run in runs) or "none"
+        raise RunError(f"'{project.name}' has no run '{name}'. Its runs: {known}.")
+    if not runs:
+        raise RunError(
+            f"'{project.name}' has no run yet. Start one with 'mtseg train {project.name}'."
+        )
+    return runs[-1]

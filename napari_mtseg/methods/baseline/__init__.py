@@ -1,0 +1,1 @@
+"""A plain U-Net with a loss on known pixels, the measure for all other methods."""

@@ -1,0 +1,199 @@
+"""A plain U-Net that learns from known pixels only.
+
+With ``labels`` it also gives the rows that recursive approximation is compared to
+(METHODS.md section 4): WL learns partial masks as if they were whole objects, SL the
+full masks alone, PL masks that GrabCut made of the partial ones.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from napari_mtseg.batches.batch import Batch
+from napari_mtseg.domain.annotation import (
+    Annotation,
+    CompleteRegion,
+    ObjectMasks,
+    Tags,
+)
+from napari_mtseg.domain.prediction import Prediction
+from napari_mtseg.domain.targets import ImageTargets
+from napari_mtseg.geometry.tiles import pool_factors
+from napari_mtseg.growth.grabcut import grabcut_objects
+from napari_mtseg.growth.seeds import with_eroded_full_masks, with_strokes_as_seeds
+from napari_mtseg.instances.components import separate_objects
+from napari_mtseg.losses.masked import (
+    balancing_weights,
+    masked_cross_entropy,
+    masked_dice,
+)
+from napari_mtseg.methods.baseline.settings import BaselineSettings
+from napari_mtseg.methods.protocol import Readiness, Stage, Task
+from napari_mtseg.networks.unet import UNet
+from napari_mtseg.targets.class_map import (
+    far_background,
+    full_classes,
+    known_classes,
+    known_objects,
+    with_far_background,
+)
+from napari_mtseg.targets.paint_summary import (
+    shared_notices,
+    shared_problems,
+    summarise,
+)
+
+
+class Baseline:
+    """U-Net with a masked cross entropy and Dice loss."""
+
+    key: ClassVar[str] = "baseline"
+
+    def __init__(self, settings: BaselineSettings, task: Task) -> None:
+        self.settings = settings
+        self.task = task
+
+    def adapted(self, annotations: Sequence[Annotation]) -> BaselineSettings:
+        """Return the settings as they are: nothing depends on the paint."""
+        return self.settings
+
+    def readiness(self, annotations: Sequence[Annotation]) -> Readiness:
+        """Tell whether these annotations are enough, and what else to know."""
+        paint = summarise(annotations)
+        problems = list(shared_problems(paint, n_classes=self.task.n_classes))
+        if not problems and self.settings.labels == "full" and paint.n_full == 0:
+            problems.append(
+                "labels=full was asked for but no image has a complete region. Mark one, "
+                "or set labels=all."
+            )
+        if not problems and self.settings.labels in {"partial", "grabcut"}:
+            if paint.n_partial == 0 and paint.n_full == 0:
+                problems.append(
+                    f"labels={self.settings.labels} was asked for but there is no partial "
+                    "mask. Paint one, or set labels=all."
+                )
+        notices = shared_notices(paint, n_classes=self.task.n_classes)
+        return Readiness(problems=tuple(problems), notices=notices)
+
+    def start(
+        self,
+        annotation: Annotation,
+        *,
+        pixels: NDArray[np.float32],
+        rng: np.random.Generator,
+    ) -> Annotation:
+        """Return the annotation with the labels that were asked for."""
+        if self.settings.labels == "full":
+            return _with_full_only(annotation)
+        if self.settings.labels == "partial":
+            seeds = with_eroded_full_masks(
+                with_strokes_as_seeds(annotation), rng=rng, spacing=self.task.spacing
+            )
+            return _as_whole_objects(seeds, seeds.partial.objects)
+        if self.settings.labels == "grabcut" and not annotation.has_full:
+            seeds = with_strokes_as_seeds(annotation)
+            masks = grabcut_objects(pixels, seeds.partial.objects, rng=rng)
+            return _as_whole_objects(seeds, masks)
+        return annotation
+
+    def uses(self, annotation: Annotation) -> bool:
+        """Tell whether any pixel is known."""
+        return not annotation.is_empty
+
+    def stages(self) -> tuple[Stage, ...]:
+        """Return the one stage."""
+        return (Stage(name="training", steps=self.settings.steps),)
+
+    def network(self) -> nn.Module:
+        """Make a U-Net with random weights."""
+        s = self.settings
+        return UNet(
+            self.task.n_channels,
+            self.task.n_classes + 1,
+            ndim=self.task.ndim,
+            base=s.base_channels,
+            levels=s.levels,
+            norm=s.norm,
+            slope=s.slope,
+            pools=pool_factors(self.task.spacing, s.levels),
+        )
+
+    def targets(self, annotation: Annotation) -> ImageTargets:
+        """Class map and weights; background that follows from the tags weighs less."""
+        far = far_background(annotation, spacing=self.task.spacing)
+        classes, weights = with_far_background(known_classes(annotation), far)
+        return ImageTargets(
+            maps={"classes": classes, "weight": weights},
+            known=classes,
+            objects=known_objects(annotation),
+            stratum="full" if annotation.has_full else "weak",
+        )
+
+    def losses(
+        self, network: nn.Module, batch: Batch, progress: float
+    ) -> dict[str, Tensor]:
+        """Cross entropy and Dice loss over known pixels."""
+        logits = network(batch.image)["segmentation"]
+        classes = batch.targets["classes"]
+        n_outputs = logits.shape[1]
+        balance = (
+            balancing_weights(classes, n_outputs) if self.settings.class_weighting else None
+        )
+        terms = {
+            "cross_entropy": masked_cross_entropy(
+                logits, classes, weight=batch.targets["weight"], class_weight=balance
+            )
+        }
+        if self.settings.dice_weight > 0:
+            dice = masked_dice(logits.softmax(dim=1), classes)
+            terms["dice"] = self.settings.dice_weight * dice
+        return terms
+
+    def interpret(self, outputs: Mapping[str, NDArray[Any]]) -> Prediction:
+        """Most probable class per pixel; connected regions are objects."""
+        probabilities = outputs["segmentation"]
+        classes = probabilities.argmax(axis=0).astype(np.uint8)
+        instances, class_of = separate_objects(classes, min_size=self.settings.min_size)
+        if self.settings.min_size > 0:
+            classes = np.where(instances > 0, classes, np.uint8(0))
+        return Prediction(
+            classes=classes,
+            probabilities=probabilities.astype(np.float16),
+            instances=instances,
+            class_of=class_of,
+        )
+
+    def grow(
+        self, annotation: Annotation, outputs: Mapping[str, NDArray[Any]]
+    ) -> Annotation:
+        """Return the annotation unchanged: these labels do not grow."""
+        return annotation
+
+
+def _with_full_only(annotation: Annotation) -> Annotation:
+    nothing = np.zeros(annotation.shape, np.uint32)
+    return replace(
+        annotation,
+        partial=ObjectMasks(objects=nothing, class_of={}),
+        scribbles=np.zeros(annotation.shape, np.uint8),
+        tags=Tags(),
+    )
+
+
+def _as_whole_objects(
+    annotation: Annotation, objects: NDArray[np.uint32]
+) -> Annotation:
+    """Return full masks of ``objects``; the rest of the image becomes background."""
+    if not objects.any():
+        return _with_full_only(replace(annotation, complete=CompleteRegion()))
+    full = ObjectMasks(objects=objects, class_of=annotation.partial.class_of)
+    return _with_full_only(
+        replace(annotation, full=full, complete=CompleteRegion(whole=True))
+    )
+
+
+METHOD = Baseline

@@ -1,0 +1,130 @@
+"""What a method answers, so that one loop can train, predict and grow with any of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from napari_mtseg.batches.batch import Batch
+from napari_mtseg.domain.annotation import Annotation
+from napari_mtseg.domain.prediction import Prediction
+from napari_mtseg.domain.targets import ImageTargets
+from napari_mtseg.domain.training_settings import TrainingSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What a project asks of a method."""
+
+    n_channels: int
+    """channels of the images"""
+    n_classes: int
+    """classes without background"""
+    spacing: tuple[float, ...]
+    """voxel size ([Z,] Y, X) of the images"""
+    n_scenes: int = 0
+    """scenes an image can be of"""
+
+    @property
+    def ndim(self) -> int:
+        """2 or 3."""
+        return len(self.spacing)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A part of a training that is shown by name."""
+
+    name: str
+    """such as 'iteration 3 of 10'"""
+    steps: int
+    """optimiser steps"""
+    grows: bool = False
+    """True if the labels grow after the stage"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Readiness:
+    """Whether a project's paint is enough for a method."""
+
+    problems: tuple[str, ...] = ()
+    """what is missing, a sentence each; none if training can start"""
+    notices: tuple[str, ...] = ()
+    """what the user should know, a sentence each"""
+
+
+class Method(Protocol):
+    """One of the methods, for one task."""
+
+    key: ClassVar[str]
+    """name in the shell and in files"""
+
+    @property
+    def settings(self) -> TrainingSettings:
+        """The method's own settings, with those of the loop."""
+        ...
+
+    @property
+    def task(self) -> Task:
+        """What it is trained for."""
+        ...
+
+    def readiness(self, annotations: Sequence[Annotation]) -> Readiness:
+        """Tell whether these annotations are enough, and what else to know."""
+        ...
+
+    def adapted(self, annotations: Sequence[Annotation]) -> TrainingSettings:
+        """Return the settings with all that is 'auto' decided by the paint."""
+        ...
+
+    def start(
+        self,
+        annotation: Annotation,
+        *,
+        pixels: NDArray[np.float32],
+        rng: np.random.Generator,
+    ) -> Annotation:
+        """Return the annotation at iteration 0: what is learned from, and grows.
+
+        ``pixels`` is the normalised image (C, [Z,] Y, X).
+        """
+        ...
+
+    def uses(self, annotation: Annotation) -> bool:
+        """Tell whether there is anything to learn from a started annotation."""
+        ...
+
+    def stages(self) -> tuple[Stage, ...]:
+        """Return the stages of a training, in order."""
+        ...
+
+    def network(self) -> nn.Module:
+        """Make a network with random weights; ``forward`` returns logits by name."""
+        ...
+
+    def targets(self, annotation: Annotation) -> ImageTargets:
+        """Compute the maps to learn from a (grown) annotation, on the whole image."""
+        ...
+
+    def losses(self, network: nn.Module, batch: Batch, progress: float) -> dict[str, Tensor]:
+        """Return weighted loss terms by name; their sum is minimised.
+
+        ``progress`` is the share of the run that is done, 0..1.
+        """
+        ...
+
+    def interpret(self, outputs: Mapping[str, NDArray[Any]]) -> Prediction:
+        """Turn the network's probabilities of one whole image into a prediction.
+
+        ``outputs`` are (classes, [Z,] Y, X) by the names that ``forward`` uses.
+        """
+        ...
+
+    def grow(
+        self, annotation: Annotation, outputs: Mapping[str, NDArray[Any]]
+    ) -> Annotation:
+        """Enlarge the partial masks by what the network sees; unchanged if unused."""
+        ...

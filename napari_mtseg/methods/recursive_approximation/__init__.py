@@ -1,0 +1,1 @@
+"""Recursive approximation: partial masks that grow to the object boundaries."""

@@ -1,0 +1,200 @@
+"""The multi-task U-Net of recursive approximation (METHODS.md section 4, Network)."""
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from napari_mtseg.networks.blocks import (
+    ConvNormAct,
+    DecoderLevel,
+    Encoder,
+    Norm,
+    ResidualUnit,
+    convolution,
+    cropped,
+    draw_weights,
+    level_widths,
+    padded_to_multiple,
+    pool_rows,
+    receptive_radius,
+    size_multiple,
+)
+
+
+class MultiTaskLevel(DecoderLevel):
+    """A decoder level with two streams that share its weights.
+
+    The segmentation stream alone then passes a residual unit.
+    """
+
+    def __init__(
+        self,
+        n_deep: int,
+        n_skip: int,
+        *,
+        factors: Sequence[int],
+        norm: Norm,
+        slope: float,
+    ) -> None:
+        super().__init__(n_deep, n_skip, factors=factors, norm=norm, slope=slope)
+        self.residual = ResidualUnit(n_skip, ndim=len(factors), norm=norm, slope=slope)
+
+    def streams(
+        self, segmentation: Tensor, approximation: Tensor, skip: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return both streams one level up.
+
+        Where both inputs are the same tensor, as in the first multi-task level, the
+        shared block is computed once. In training, both streams pass it as one batch:
+        batch norm then sees the mixture of the two in its batch statistics, which is
+        what its running statistics describe when it predicts. One stream after the
+        other would normalise each by itself in training, by the mixture in
+        prediction. In evaluation the order makes no difference, and one after the
+        other needs less memory.
+        """
+        from_skip = self.first.skip(skip)
+        if segmentation is approximation:
+            shared = self.merged(segmentation, from_skip)
+            return self.residual(shared), shared
+        if not self.training:
+            first = self.residual(self.merged(segmentation, from_skip))
+            return first, self.merged(approximation, from_skip)
+        both = self.merged(
+            torch.cat([segmentation, approximation]), torch.cat([from_skip, from_skip])
+        )
+        first, second = both.chunk(2)
+        return self.residual(first), second
+
+
+class RecursiveUNet(nn.Module):
+    """U-Net that segments, approximates the growing labels, and separates objects.
+
+    Parameters
+    ----------
+    in_channels : int
+        Channels of the image.
+    n_classes : int
+        Classes including background.
+    multi_task_blocks : int
+        Decoder levels with two streams, counted from the finest.
+    separator : bool
+        Whether the third task, the border between touching objects, is learned.
+    ndim, base, levels, norm, slope, pools
+        As in :class:`~napari_mtseg.networks.unet.UNet`.
+
+    References
+    ----------
+    .. [1] METHODS.md section 4; the count of multi-task levels, widths and slope are
+       ours, the paper's own are lost.
+    """
+
+    def __init__(  # noqa: PLR0913 - one argument per property of the network
+        self,
+        in_channels: int,
+        n_classes: int,
+        *,
+        multi_task_blocks: int = 2,
+        separator: bool = False,
+        ndim: int = 2,
+        base: int = 32,
+        levels: int = 5,
+        norm: Norm = "batch",
+        slope: float = 0.01,
+        pools: Sequence[Sequence[int]] | None = None,
+    ) -> None:
+        super().__init__()
+        self.pools = pool_rows(pools, ndim=ndim, levels=levels)
+        if not 1 <= multi_task_blocks < levels:
+            raise ValueError(
+                f"multi_task_blocks is {multi_task_blocks}, not 1..{levels - 1}"
+            )
+        self.multi_task_blocks = multi_task_blocks
+        self.norm: Norm = norm
+        self.head_channels = {"segmentation": n_classes, "approximation": n_classes}
+        widths = level_widths(base, levels)
+        self.encoder = Encoder(
+            (in_channels, *widths), self.pools, norm=norm, slope=slope
+        )
+        self.decoder = nn.ModuleList()
+        self.multi_task_decoder = nn.ModuleList()
+        for level in reversed(range(levels - 1)):
+            shared = level < multi_task_blocks
+            kind = MultiTaskLevel if shared else DecoderLevel
+            path = self.multi_task_decoder if shared else self.decoder
+            path.append(
+                kind(
+                    widths[level + 1],
+                    widths[level],
+                    factors=self.pools[level],
+                    norm=norm,
+                    slope=slope,
+                )
+            )
+        self.heads = nn.ModuleDict(
+            {
+                name: convolution(base, n, ndim=ndim, size=1, bias=True)
+                for name, n in self.head_channels.items()
+            }
+        )
+        if separator:
+            self.head_channels["separator"] = 2
+            self.heads["separator"] = nn.Sequential(
+                ConvNormAct(base, base, ndim=ndim, norm=norm, slope=slope),
+                convolution(base, 2, ndim=ndim, size=1, bias=True),
+            )
+        draw_weights(self, slope=slope)
+
+    @property
+    def size_multiple(self) -> tuple[int, ...]:
+        """Grid of the poolings in pixels per axis; other sizes are padded inside."""
+        return size_multiple(self.pools)
+
+    @property
+    def halo(self) -> tuple[int, ...]:
+        """Receptive radius in pixels per axis, of the head that reaches farthest."""
+        residual_unit = 2
+        further = [
+            residual_unit if level < self.multi_task_blocks else 0
+            for level in range(len(self.pools))
+        ]
+        further[0] += "separator" in self.head_channels
+        return receptive_radius(self.pools, after_decoder=further)
+
+    @property
+    def norm_depends_on_tile(self) -> bool:
+        """True if the answer at a pixel depends on how far the input extends."""
+        return self.norm == "instance" or (self.norm == "batch" and self.training)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """Return logits of all tasks.
+
+        Parameters
+        ----------
+        x : (N, in_channels, [Z,] Y, X) float
+            Normalised image. A size that is no multiple of ``size_multiple`` is
+            padded at its end by repetition, and the answer cropped.
+
+        Returns
+        -------
+        dict
+            ``"segmentation"`` and ``"approximation"``: (N, n_classes, [Z,] Y, X)
+            logits; with a separator, ``"separator"``: (N, 2, [Z,] Y, X) logits.
+        """
+        size = x.shape[2:]
+        maps = self.encoder(padded_to_multiple(x, self.size_multiple))
+        deep = maps.pop()
+        for level in self.decoder:
+            deep = level(deep, maps.pop())
+        segmentation = approximation = deep
+        for level in self.multi_task_decoder:
+            streams = cast("MultiTaskLevel", level).streams
+            segmentation, approximation = streams(
+                segmentation, approximation, maps.pop()
+            )
+        stream_of = {"approximation": approximation}
+        return {
+            name: cropped(head(stream_of.get(name, segmentation)), size)
+            for name, head in self.heads.items()
+        }

@@ -1,0 +1,42 @@
+"""The command `mtseg`: its subcommands, and how errors reach the shell."""
+
+import sys
+
+import typer
+
+from napari_mtseg.cli import demo, evaluate, export, methods, predict, project, train
+from napari_mtseg.domain.errors import MtsegError
+
+EXIT_ERROR = 1
+"""exit code for what the user can mend; 2 is a wrong command line, as usual"""
+
+EXIT_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="mtseg",
+    help="Segment biomedical images from cheap labels: partial masks, scribbles and a "
+    "few full masks.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("demo")(demo.run_demo)
+app.add_typer(project.app, name="project")
+app.command("methods")(methods.show_methods)
+app.command("train")(train.run_train)
+app.command("predict")(predict.run_predict)
+app.command("evaluate")(evaluate.run_evaluate)
+app.command("export")(export.run_export)
+
+
+def main() -> None:
+    """Run `mtseg`; show what a user can mend as one sentence on stderr."""
+    try:
+        app()
+    except MtsegError as error:
+        sys.stderr.write(f"mtseg: {error}\n")
+        sys.exit(EXIT_ERROR)
+    except KeyboardInterrupt:
+        sys.stderr.write("mtseg: interrupted\n")
+        sys.exit(EXIT_INTERRUPTED)

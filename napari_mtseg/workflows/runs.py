@@ -1,0 +1,160 @@
+"""Runs: how one begins, and how its method is found again."""
+
+import platform
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+
+from napari_mtseg.domain.annotation import Annotation
+from napari_mtseg.domain.errors import AnnotationError, RunError
+from napari_mtseg.domain.project import ImageEntry
+from napari_mtseg.growth.seeds import carried_over
+from napari_mtseg.methods.catalog import load_method, settings_model
+from napari_mtseg.methods.protocol import Method, Task
+from napari_mtseg.storage.project import Project
+from napari_mtseg.storage.run_folder import (
+    RunFolder,
+    RunInfo,
+    find_run,
+    new_run_folder,
+)
+from napari_mtseg.storage.snapshot import Snapshot, load_snapshot, take_snapshot
+from napari_mtseg.workflows.devices import best_device
+from napari_mtseg.workflows.training_data import TrainingData, with_objects
+
+LIBRARIES = ("napari-mtseg", "torch", "lightning-fabric", "numpy", "scipy", "scikit-image")
+
+
+def start_run(  # noqa: PLR0913 - one argument per choice of the user
+    project: Project,
+    method: str,
+    settings: dict[str, Any],
+    *,
+    seed: int = 0,
+    device: str = "auto",
+    parent: str | None = None,
+) -> tuple[RunFolder, tuple[str, ...]]:
+    """Make a run: freeze the annotations and write down what it is started with.
+
+    Parameters
+    ----------
+    project : Project
+        Its annotations and split are frozen.
+    method : str
+        Key of the method.
+    settings : dict
+        The method's settings; what is left out has its default.
+    seed : int
+        Seed of everything random.
+    device : {'auto', 'cpu', 'cuda', 'mps'}
+        Where to train.
+    parent : str, optional
+        Earlier run whose weights and grown labels to start from.
+
+    Returns
+    -------
+    RunFolder and tuple of str
+        The run, and what the user should know, a sentence each.
+
+    Raises
+    ------
+    AnnotationError
+        If the paint is not enough for the method.
+    SettingsError
+        If a setting or the device is not allowed.
+    RunError
+        If there is no such parent, or it is of another method.
+    """
+    task = task_of(project, project.images)
+    made: Method = load_method(method)(settings_model(method).checked(settings), task)
+    annotations = training_annotations(project)
+    readiness = made.readiness(annotations)
+    if readiness.problems:
+        raise AnnotationError(" ".join(readiness.problems))
+    chosen = made.adapted(annotations)
+    if parent is not None:
+        parent = _checked_parent(project, parent, method).path.name
+    run = new_run_folder(
+        project.path,
+        {
+            "method": method,
+            "settings": chosen.model_dump(mode="json"),
+            "seed": seed,
+            "device": best_device(device).type,
+            "versions": versions(),
+            "parent": parent,
+        },
+    )
+    take_snapshot(project, run.snapshot_file)
+    return run, readiness.notices
+
+
+def training_annotations(project: Project) -> list[Annotation]:
+    """Return what is painted on the training images."""
+    return [project.annotation(e) for e in project.images if e.split == "train"]
+
+
+def task_of(project: Project, images: Sequence[ImageEntry]) -> Task:
+    """Return what the project asks of a method."""
+    n_channels = project.n_channels()
+    return Task(
+        n_channels=n_channels,
+        n_classes=project.info.n_classes,
+        spacing=images[0].spacing,
+        n_scenes=len(project.info.scenes),
+    )
+
+
+def method_of(info: RunInfo, snapshot: Snapshot, project: Project) -> Method:
+    """Return the method of a run, as it was set."""
+    settings = settings_model(info.method).checked(info.settings)
+    made: Method = load_method(info.method)(settings, task_of(project, snapshot.images))
+    return made
+
+
+def parent_labels(
+    project: Project, parent: RunFolder, method: Method, data: TrainingData
+) -> None:
+    """Carry the grown labels of an earlier run over, except where the user edited."""
+    before = load_snapshot(project, parent.snapshot_file)
+    known = {entry.id: entry for entry in before.images}
+    iteration = parent.last_iteration()
+    for image in data.images:
+        grown = parent.load_grown(iteration, image.entry.id)
+        start = parent.load_grown(0, image.entry.id)
+        if grown is None or start is None or image.entry.id not in known:
+            continue
+        painted = before.annotation(known[image.entry.id])
+        began = method.start(
+            painted, pixels=image.pixels, rng=np.random.default_rng(parent.info.seed)
+        )
+        began = with_objects(began, start)
+        objects = carried_over(grown, before=began, now=image.annotation)
+        image.annotation = with_objects(image.annotation, objects)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a result depends on."""
+    found = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _checked_parent(project: Project, name: str, method: str) -> RunFolder:
+    parent = find_run(project.path, name)
+    if parent.info.method != method:
+        raise RunError(
+            f"Run '{name}' is of method {parent.info.method}, not {method}. Start from a "
+            "run of the same method."
+        )
+    if not parent.checkpoint("best").exists():
+        raise RunError(
+            f"Run '{name}' has no weights yet. Let it train on, or start from another run."
+        )
+    return parent

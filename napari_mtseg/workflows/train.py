@@ -1,0 +1,376 @@
+"""Training: the only loop, for any method, as a generator of events."""
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_mtseg.batches.patches import PatchSampler, patch_size
+from napari_mtseg.batches.warp import Augmentation
+from napari_mtseg.domain.errors import AnnotationError, MemoryShortageError, MtsegError
+from napari_mtseg.domain.events import (
+    CheckpointSaved,
+    Event,
+    LabelsGrown,
+    Noticed,
+    PreviewReady,
+    RunStarted,
+    StageStarted,
+    StepFinished,
+    TrainingFailed,
+    TrainingFinished,
+    ValidationFinished,
+)
+from napari_mtseg.methods.protocol import Method
+from napari_mtseg.storage.checkpoint import load_checkpoint, save_checkpoint
+from napari_mtseg.storage.project import Project
+from napari_mtseg.storage.run_folder import RunFolder
+from napari_mtseg.storage.snapshot import load_snapshot
+from napari_mtseg.storage.write import write_json
+from napari_mtseg.workflows.devices import (
+    best_device,
+    fitting_batch_size,
+    free_memory,
+    is_out_of_memory,
+)
+from napari_mtseg.workflows.learner import Learner
+from napari_mtseg.workflows.network_outputs import Predictor, StoppedError
+from napari_mtseg.workflows.runs import method_of, parent_labels
+from napari_mtseg.workflows.training_data import (
+    TrainingData,
+    load_training_data,
+    normalised_pixels,
+)
+from napari_mtseg.workflows.validation import Validation
+
+
+def train(project: Project, run: RunFolder) -> Iterator[Event]:
+    """Train a run from its start or from its last checkpoint.
+
+    Every event is appended to the run's ``events.jsonl`` before it is yielded. Not
+    asking for the next event stops the training; so does ``stop`` in
+    ``control.json``.
+
+    Parameters
+    ----------
+    project : Project
+        The project that the run belongs to.
+    run : RunFolder
+        Made by :func:`napari_mtseg.workflows.runs.start_run`.
+
+    Yields
+    ------
+    Event
+        What happened, in order.
+
+    Raises
+    ------
+    MtsegError
+        What the user can mend; the run's events end with it as well.
+    """
+    with run.lock():
+        training = _Training(project, run)
+        try:
+            for event in training.events():
+                run.append(event)
+                yield event
+        except MtsegError as error:
+            run.append(TrainingFailed(step=training.n_steps, message=str(error)))
+            raise
+
+
+class _Training:
+    """The state of one training while it runs."""
+
+    def __init__(self, project: Project, run: RunFolder) -> None:
+        self._project = project
+        self._run = run
+        self._info = run.info
+        self._snapshot = load_snapshot(project, run.snapshot_file)
+        self._method: Method = method_of(self._info, self._snapshot, project)
+        self._stages = self._method.stages()
+        self._total = sum(stage.steps for stage in self._stages)
+        self._iteration = 0
+        self._best: float | None = None
+        self._metrics: dict[str, float] = {}
+        self._clock = time.monotonic()
+        self._learner: Learner | None = None
+        self._predictor: Predictor | None = None
+        self._predicts_at = -1
+
+    @property
+    def n_steps(self) -> int:
+        """Steps taken so far."""
+        return 0 if self._learner is None else self._learner.n_steps
+
+    def events(self) -> Iterator[Event]:
+        """Do the whole training."""
+        yield from self._prepared()
+        end = 0
+        try:
+            for index, stage in enumerate(self._stages):
+                end += stage.steps
+                if self.n_steps > end or (self.n_steps == end and self._grown_after(index)):
+                    continue
+                yield from self._stage(index, end)
+        except StoppedError:
+            yield from self._saved()
+            yield from self._finished("stopped")
+            return
+        yield from self._validated(last=True)
+        yield from self._saved()
+        yield from self._finished("done")
+
+    def _prepared(self) -> Iterator[Event]:
+        info = self._info
+        data = load_training_data(
+            self._project, self._snapshot, self._method, seed=info.seed
+        )
+        if not data.images:
+            raise AnnotationError(
+                "No training image has anything to learn from. Paint on one, and see "
+                f"'mtseg project info {self._project.path.name}'."
+            )
+        self._data = data
+        self._validation = Validation(self._project, self._snapshot, self._method)
+        self._learner = Learner(
+            self._method,
+            seed=info.seed,
+            device=best_device(info.device),
+            total_steps=self._total,
+        )
+        self._batch_size = self._method.settings.batch_size
+        yield from self._restored_or_started()
+        yield from self._batch_that_fits()
+        if not self._validation.images and self.n_steps == 0:
+            yield Noticed(
+                message="No validation image is annotated: the weights of the last steps "
+                "are kept. Set an annotated image's split to 'validate' to keep the best."
+            )
+        self._sampler = self._new_sampler()
+
+    def _restored_or_started(self) -> Iterator[Event]:
+        last = self._run.checkpoint("last")
+        if last.exists():
+            tensors, state = load_checkpoint(last)
+            self._learner_now.restore(tensors, int(state["step"]))
+            self._iteration = int(state["iteration"])
+            self._batch_size = int(state["batch_size"])
+            self._best = state["best"]
+            self._metrics = state["metrics"]
+            self._data.load_grown(self._run, self._iteration)
+            self._run.rewrite_events(_until(self._run.events(), self.n_steps))
+        else:
+            self._start_from_parent()
+            self._data.save_grown(self._run, 0)
+            self._run.rewrite_events(())
+        yield RunStarted(
+            method=self._info.method,
+            total_steps=self._total,
+            device=str(self._learner_now.device),
+            resumed_at=self.n_steps,
+        )
+
+    def _start_from_parent(self) -> None:
+        if self._info.parent is None:
+            return
+        parent = RunFolder(self._project.path / "runs" / self._info.parent)
+        tensors, _ = load_checkpoint(parent.checkpoint("best"))
+        self._learner_now.load_weights(tensors)
+        parent_labels(self._project, parent, self._method, self._data)
+
+    def _batch_that_fits(self) -> Iterator[Event]:
+        learner = self._learner_now
+        fitting = fitting_batch_size(
+            learner.network,
+            n_channels=self._method.task.n_channels,
+            size=self._patch_size(),
+            batch_size=self._batch_size,
+            free=free_memory(learner.device),
+        )
+        if fitting < self._batch_size:
+            yield Noticed(message=_smaller(self._batch_size, fitting))
+            self._batch_size = fitting
+
+    def _stage(self, index: int, end: int) -> Iterator[Event]:
+        stage = self._stages[index]
+        yield StageStarted(
+            name=stage.name, index=index + 1, of=len(self._stages), step=self.n_steps
+        )
+        while self.n_steps < end:
+            self._stop_if_asked()
+            yield from self._step()
+            yield from self._previewed()
+            settings = self._method.settings
+            if self.n_steps % settings.validate_every == 0:
+                yield from self._validated()
+            if self.n_steps % settings.checkpoint_every == 0 and self.n_steps < end:
+                yield from self._saved()
+        if stage.grows:
+            yield from self._grown()
+        yield from self._saved()
+
+    def _step(self) -> Iterator[Event]:
+        learner = self._learner_now
+        rng = np.random.default_rng([self._info.seed, learner.n_steps])
+        try:
+            losses = learner.step(self._sampler, rng)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            yield from self._halved()
+            return
+        if not np.isfinite(losses["total"]):
+            raise AnnotationError(
+                f"The loss became {losses['total']} at step {learner.n_steps}. Set a "
+                "smaller learning_rate and train again; the last checkpoint is kept."
+            )
+        yield StepFinished(
+            step=learner.n_steps, of=self._total, losses=losses, seconds=self._elapsed()
+        )
+
+    def _halved(self) -> Iterator[Event]:
+        if self._batch_size == 1:
+            raise MemoryShortageError(
+                "The memory does not hold one patch. Set a smaller patch or fewer "
+                "base_channels, and train again."
+            )
+        torch.cuda.empty_cache()
+        fitting = self._batch_size // 2
+        yield Noticed(message=_smaller(self._batch_size, fitting))
+        self._batch_size = self._sampler.batch_size = fitting
+
+    def _grown(self) -> Iterator[Event]:
+        share = self._data.grow(self._outputs)
+        self._iteration += 1
+        files = self._data.save_grown(self._run, self._iteration)
+        self._sampler = self._new_sampler()
+        yield LabelsGrown(
+            step=self.n_steps, iteration=self._iteration, grown_share=share, files=files
+        )
+
+    def _validated(self, *, last: bool = False) -> Iterator[Event]:
+        if not self._validation.images:
+            if last:
+                self._save_best()
+            return
+        metrics = self._validation.scores(self._outputs)
+        is_best = self._best is None or metrics["score"] > self._best
+        if is_best:
+            self._best, self._metrics = metrics["score"], metrics
+            self._save_best()
+        yield ValidationFinished(step=self.n_steps, metrics=metrics, is_best=is_best)
+
+    def _previewed(self) -> Iterator[Event]:
+        if self.n_steps % self._method.settings.preview_every:
+            return
+        wanted = self._run.control().current_image
+        if wanted is None or wanted not in {e.id for e in self._snapshot.images}:
+            return
+        entry = self._project.image(wanted)
+        pixels = normalised_pixels(self._project, entry, self._method)
+        found = self._method.interpret(self._outputs(pixels))
+        maps = {"classes": found.classes, "instances": found.instances}
+        file = self._run.save_preview(wanted, maps)
+        yield PreviewReady(step=self.n_steps, image=wanted, file=file)
+
+    def _saved(self) -> Iterator[Event]:
+        state: dict[str, Any] = {
+            "step": self.n_steps,
+            "iteration": self._iteration,
+            "batch_size": self._batch_size,
+            "best": self._best,
+            "metrics": self._metrics,
+        }
+        save_checkpoint(
+            self._run.checkpoint("last"), self._learner_now.tensors(), state
+        )
+        yield CheckpointSaved(step=self.n_steps, file="checkpoints/last.safetensors")
+
+    def _save_best(self) -> None:
+        state = {"step": self.n_steps, "metrics": self._metrics}
+        save_checkpoint(
+            self._run.checkpoint("best"), self._learner_now.weights(), state
+        )
+
+    def _finished(self, reason: str) -> Iterator[Event]:
+        if self._best is None:
+            self._save_best()
+        metrics: Mapping[str, float] = self._metrics
+        write_json(
+            self._run.path / "metrics.json",
+            {"reason": reason, "step": self.n_steps, "metrics": dict(metrics)},
+        )
+        yield TrainingFinished(step=self.n_steps, reason=reason, metrics=dict(metrics))
+
+    def _grown_after(self, index: int) -> bool:
+        n_growths = sum(stage.grows for stage in self._stages[: index + 1])
+        return self._iteration >= n_growths
+
+    def _outputs(self, pixels: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+        learner = self._learner_now
+        if self._predictor is None or self._predicts_at != learner.n_steps:
+            self._predictor = Predictor(
+                learner.mean_network,
+                device=learner.device,
+                memory=self._method.settings.prediction_memory,
+                between_windows=self._stop_if_asked,
+            )
+            self._predicts_at = learner.n_steps
+        return self._predictor(pixels)
+
+    def _stop_if_asked(self) -> None:
+        if self._run.control().stop:
+            raise StoppedError
+
+    def _new_sampler(self) -> PatchSampler:
+        s = self._method.settings
+        return PatchSampler(
+            self._data.patches(self._iteration),
+            size=self._patch_size(),
+            batch_size=self._batch_size,
+            known_share=s.known_share,
+            augmentation=Augmentation(
+                flip=s.flip, rotate=s.rotate, rescale=s.rescale, intensity=s.intensity
+            ),
+        )
+
+    def _patch_size(self) -> tuple[int, ...]:
+        s = self._method.settings
+        return patch_size(
+            [image.pixels.shape[1:] for image in self._data.images],
+            patch=s.patch,
+            depth=s.patch_depth,
+            multiple=self._learner_now.network.size_multiple,
+        )
+
+    @property
+    def _learner_now(self) -> Learner:
+        if self._learner is None:
+            raise RuntimeError("the training has not been prepared")
+        return self._learner
+
+    def _elapsed(self) -> float:
+        now = time.monotonic()
+        elapsed, self._clock = now - self._clock, now
+        return elapsed
+
+
+def _until(events: tuple[Event, ...], step: int) -> list[Event]:
+    """Return the events up to ``step``; what came later is done again."""
+    ends = (TrainingFinished, TrainingFailed)
+    return [
+        event
+        for event in events
+        if step > 0 and getattr(event, "step", 0) <= step and not isinstance(event, ends)
+    ]
+
+
+def _smaller(before: int, now: int) -> str:
+    return (
+        f"The memory does not hold {before} patches at once: training goes on with "
+        f"{now} patches per step."
+    )

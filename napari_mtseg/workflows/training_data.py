@@ -1,0 +1,146 @@
+"""The images of a training, their targets, and the labels that grow."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import psutil
+from numpy.typing import NDArray
+
+from napari_mtseg.batches.normalisation import normalisation_of
+from napari_mtseg.batches.patches import TrainingImage, training_image
+from napari_mtseg.domain.annotation import Annotation, ObjectMasks
+from napari_mtseg.domain.errors import MemoryShortageError
+from napari_mtseg.domain.project import ImageEntry
+from napari_mtseg.methods.protocol import Method
+from napari_mtseg.storage.project import Project
+from napari_mtseg.storage.run_folder import RunFolder
+from napari_mtseg.storage.snapshot import Snapshot
+from napari_mtseg.workflows.devices import gib
+
+BYTES_PER_PIXEL = 24
+"""annotation layers, targets and growth of one pixel, beside its channels"""
+
+Outputs = Callable[[NDArray[np.float32]], dict[str, NDArray[np.float32]]]
+"""normalised pixels of one image -> the network's probabilities by name"""
+
+
+@dataclass(eq=False)
+class LearningImage:
+    """One image that is learned from; its annotation grows."""
+
+    entry: ImageEntry
+    pixels: NDArray[np.float32]
+    """(C, [Z,] Y, X) normalised"""
+    annotation: Annotation
+    """what is learned from now"""
+
+
+class TrainingData:
+    """All images that a run learns from."""
+
+    def __init__(self, method: Method, images: list[LearningImage], *, seed: int) -> None:
+        self.images = images
+        self._method = method
+        self._seed = seed
+
+    def patches(self, iteration: int) -> list[TrainingImage]:
+        """Return the images with the targets of this iteration."""
+        return [
+            training_image(
+                image.pixels,
+                self._method.targets(image.annotation),
+                rng=np.random.default_rng([self._seed, iteration, index]),
+            )
+            for index, image in enumerate(self.images)
+        ]
+
+    def grow(self, outputs: Outputs) -> float:
+        """Enlarge the labels of every image that has any; return the share added."""
+        before = added = 0
+        for image in self.images:
+            if not image.annotation.has_partial:
+                continue
+            n_painted = int(np.count_nonzero(image.annotation.partial.objects))
+            image.annotation = self._method.grow(image.annotation, outputs(image.pixels))
+            n_grown = int(np.count_nonzero(image.annotation.partial.objects))
+            before, added = before + n_painted, added + n_grown - n_painted
+        return added / before if before else 0.0
+
+    def save_grown(self, run: RunFolder, iteration: int) -> dict[str, str]:
+        """Save the growing labels; return image id -> file of the run folder."""
+        return {
+            image.entry.id: run.save_grown(
+                iteration, image.entry.id, image.annotation.partial.objects
+            )
+            for image in self.images
+            if image.annotation.has_partial
+        }
+
+    def load_grown(self, run: RunFolder, iteration: int) -> None:
+        """Go back to the labels after an iteration."""
+        for image in self.images:
+            objects = run.load_grown(iteration, image.entry.id)
+            if objects is not None:
+                image.annotation = with_objects(image.annotation, objects)
+
+
+def load_training_data(
+    project: Project, snapshot: Snapshot, method: Method, *, seed: int
+) -> TrainingData:
+    """Read the training images and start their labels.
+
+    Raises
+    ------
+    ImageError
+        If an image is gone or damaged.
+    MemoryShortageError
+        If the images do not fit into memory.
+    """
+    entries = [e for e in snapshot.images if e.split == "train"]
+    painted = [(e, a) for e, a in _annotated(snapshot, entries) if not a.is_empty]
+    _check_memory([e for e, _ in painted], method.task.n_channels)
+    images = []
+    for index, (entry, annotation) in enumerate(painted):
+        pixels = normalised_pixels(project, entry, method)
+        rng = np.random.default_rng([seed, index])
+        started = method.start(annotation, pixels=pixels, rng=rng)
+        if method.uses(started):
+            images.append(LearningImage(entry, pixels, started))
+    return TrainingData(method, images, seed=seed)
+
+
+def normalised_pixels(
+    project: Project, entry: ImageEntry, method: Method
+) -> NDArray[np.float32]:
+    """Read one image as the network sees it."""
+    pixels = project.read_pixels(entry)
+    return normalisation_of(pixels, method.settings.normalisation)(pixels)
+
+
+def _annotated(
+    snapshot: Snapshot, entries: list[ImageEntry]
+) -> Iterator[tuple[ImageEntry, Annotation]]:
+    for entry in entries:
+        yield entry, snapshot.annotation(entry)
+
+
+def _check_memory(entries: list[ImageEntry], n_channels: int) -> None:
+    per_pixel = 4 * n_channels + BYTES_PER_PIXEL
+    needed = sum(int(np.prod(e.spatial_shape)) for e in entries) * per_pixel
+    free = int(psutil.virtual_memory().available)
+    if needed > free:
+        largest = max(entries, key=lambda e: int(np.prod(e.spatial_shape)))
+        raise MemoryShortageError(
+            f"The {len(entries)} training images need about {gib(needed)} of memory but "
+            f"{gib(free)} are free. Cut the largest, '{largest.name}', into tiles, or "
+            "annotate fewer images."
+        )
+
+
+def with_objects(annotation: Annotation, objects: NDArray[np.uint32]) -> Annotation:
+    """Return an annotation with other partial masks of the same ids."""
+    return replace(
+        annotation,
+        partial=ObjectMasks(objects=objects, class_of=annotation.partial.class_of),
+    )

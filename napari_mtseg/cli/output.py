@@ -3,15 +3,19 @@
 import json
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 
+PIPE_WIDTH = 160
+"""Columns of a table that goes into a file or another program."""
+
+
 def console() -> "Console":
     """Return a console for tables and progress; it writes to stderr."""
-    from rich.console import Console  # noqa: PLC0415 - only where something is drawn
+    from rich.console import Console
 
     return Console(stderr=True)
 
@@ -30,16 +34,17 @@ def print_table(
     columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | None = None
 ) -> None:
     """Print a table for people on stdout; numbers are aligned to the right."""
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+    from rich.console import Console
+    from rich.table import Table
 
     table = Table(title=title, title_justify="left", header_style="bold")
     for place, column in enumerate(columns):
         cells = [row[place] for row in rows]
-        table.add_column(column, justify="right" if _all_numbers(cells) else "left")
+        justify: Literal["left", "right"] = "right" if _all_numbers(cells) else "left"
+        table.add_column(column, justify=justify, overflow="fold")
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
 
 
 def _all_numbers(cells: Sequence[str]) -> bool:

@@ -52,7 +52,7 @@ def run_train(  # noqa: PLR0913 - one argument per option
 
     Example: `mtseg train cells.mtseg --method recursive_approximation --preset fast`
     """
-    from napari_mtseg.storage.project import Project  # noqa: PLC0415
+    from napari_mtseg.storage.project import Project
 
     opened = Project.open(project)
     if resume is not None:
@@ -69,9 +69,9 @@ def run_train(  # noqa: PLR0913 - one argument per option
         if not json_lines:
             for notice in notices:
                 say(f"note: {notice}")
-    from napari_mtseg.workflows.train import train  # noqa: PLC0415 - imports torch
+    from napari_mtseg.workflows.train import train
 
-    show = _print_lines if json_lines else _show_progress
+    show = _print_lines if json_lines else show_progress
     show(train(opened, run), run)
 
 
@@ -84,14 +84,14 @@ def _new_run(  # noqa: PLR0913 - one argument per option
     device: str,
     start_from: str | None,
 ) -> "tuple[RunFolder, tuple[str, ...]]":
-    from napari_mtseg.methods.catalog import settings_of  # noqa: PLC0415
+    from napari_mtseg.methods.catalog import settings_of
 
     values = from_assignments(assignments)
     ndim = len(project.images[0].spacing) if project.images else 2
     settings = settings_of(method, preset_name=preset, ndim=ndim, values=values)
     project.n_channels()
-    from napari_mtseg.storage.run_folder import find_run  # noqa: PLC0415
-    from napari_mtseg.workflows.runs import start_run  # noqa: PLC0415 - imports torch
+    from napari_mtseg.storage.run_folder import find_run
+    from napari_mtseg.workflows.runs import start_run
 
     if start_from == "last":
         start_from = find_run(project.path, None).path.name
@@ -106,7 +106,7 @@ def _new_run(  # noqa: PLR0913 - one argument per option
 
 
 def _resumed(project: "Project", name: str) -> "RunFolder":
-    from napari_mtseg.storage.run_folder import find_run  # noqa: PLC0415
+    from napari_mtseg.storage.run_folder import find_run
 
     run = find_run(project.path, None if name == "last" else name)
     control = run.control()
@@ -121,8 +121,9 @@ def _print_lines(happened: Iterator[events.Event], run: "RunFolder") -> None:
         sys.stdout.flush()
 
 
-def _show_progress(happened: Iterator[events.Event], run: "RunFolder") -> None:
-    from rich.progress import (  # noqa: PLC0415 - only where something is drawn
+def show_progress(happened: Iterator[events.Event], run: "RunFolder") -> None:
+    """Show the events of a training as a progress bar with sentences above it."""
+    from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
         Progress,
@@ -174,6 +175,8 @@ def _sentence(event: events.Event, run: "RunFolder") -> str:
     if isinstance(event, events.TrainingFinished):
         score = event.metrics.get("score")
         result = "" if score is None else f", validation Dice {score:.3f}"
-        go_on = f"; go on with --resume {run.path.name}" if event.reason != "done" else ""
+        go_on = (
+            f"; go on with --resume {run.path.name}" if event.reason != "done" else ""
+        )
         return f"{event.reason} at step {event.step}{result}{go_on}"
     return ""

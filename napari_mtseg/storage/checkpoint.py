@@ -31,7 +31,7 @@ def save_checkpoint(
     StorageError
         If the disk is full or the folder cannot be written.
     """
-    from safetensors.torch import save  # noqa: PLC0415
+    from safetensors.torch import save
 
     content = save(
         {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()},
@@ -50,7 +50,7 @@ def load_checkpoint(path: Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
     RunError
         If the file is missing or damaged.
     """
-    from safetensors import SafetensorError, safe_open  # noqa: PLC0415
+    from safetensors import SafetensorError, safe_open
 
     if not path.exists():
         raise RunError(
@@ -61,8 +61,9 @@ def load_checkpoint(path: Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
+        state = json.loads(metadata["state"])
+    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
         raise RunError(
             f"The checkpoint '{path}' is damaged ({error}). Start a new run."
         ) from None
-    return tensors, json.loads(metadata.get("state", "{}"))
+    return tensors, state

@@ -17,15 +17,21 @@ import numpy as np
 import zarr
 from numpy.typing import DTypeLike, NDArray
 from zarr.abc.store import ByteRequest, Store
+from zarr.core.array_spec import ArrayConfigParams
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import LocalStore
 
+from napari_mtseg.domain.errors import AnnotationError, ProjectError
+from napari_mtseg.storage.stored_array import DECODER_ERRORS
 from napari_mtseg.storage.write import clear_write_errors, write_bytes_atomically
 
 CHUNK_2D = (512, 512)
 CHUNK_3D = (16, 256, 256)
 
 Label = TypeVar("Label", bound=np.generic)
+
+_WRITING: ArrayConfigParams = {"write_empty_chunks": True}
+"""A chunk that is erased is written as zeros: its removal could not be made durable."""
 
 
 class DurableStore(LocalStore):
@@ -70,13 +76,24 @@ class SnapshotStore(Store):
         prototype: BufferPrototype | None = None,
         byte_range: ByteRequest | None = None,
     ) -> Buffer | None:
-        """Return the content of a chunk, or None where nothing is painted."""
+        """Return the content of a chunk, or None where nothing is painted.
+
+        Raises
+        ------
+        ProjectError
+            If the chunk is gone, which zarr would take for unpainted.
+        """
         if key not in self._keys:
             return None
         name = chunk_name(self._keys[key])
-        if prototype is None:
-            return await self._chunks.get(name, byte_range=byte_range)
-        return await self._chunks.get(name, prototype, byte_range)
+        found = await self._chunks.get(name, prototype, byte_range)
+        if found is None:
+            raise ProjectError(
+                f"'{self._chunks.root / name}', a part of the labels that a run was "
+                "trained on, is missing. Put back a copy of the file, or start a new "
+                "run."
+            )
+        return found
 
     async def get_partial_values(
         self,
@@ -112,7 +129,11 @@ class SnapshotStore(Store):
     async def list_dir(self, prefix: str) -> AsyncIterator[str]:
         """Iterate over the names directly below ``prefix``."""
         start = f"{prefix.rstrip('/')}/" if prefix else ""
-        below = {k.removeprefix(start).split("/")[0] for k in self._keys if k.startswith(start)}
+        below = {
+            k.removeprefix(start).split("/")[0]
+            for k in self._keys
+            if k.startswith(start)
+        }
         for name in sorted(below):
             yield name
 
@@ -124,8 +145,7 @@ def chunk_name(digest: str) -> str:
 
 def open_labels(store: Store) -> zarr.Array[zarr.core.metadata.v3.ArrayV3Metadata]:
     """Open a stored label array for reading, lazily."""
-    found = zarr.open_array(store, mode="r", zarr_format=3)
-    return found
+    return zarr.open_array(store, mode="r", zarr_format=3)
 
 
 def save_labels(folder: Path, labels: NDArray[Label]) -> int:
@@ -136,12 +156,12 @@ def save_labels(folder: Path, labels: NDArray[Label]) -> int:
     folder : Path
         Folder of the zarr array; made if it does not exist.
     labels : ([Z,] Y, X) unsigned integer
-        0 where nobody painted; such chunks take no space.
+        0 where nobody painted; a chunk that never was painted takes no space.
 
     Returns
     -------
     int
-        Number of chunks written or cleared.
+        Number of chunks written.
 
     Raises
     ------
@@ -161,11 +181,25 @@ def save_labels(folder: Path, labels: NDArray[Label]) -> int:
     return changed
 
 
-def load_labels(folder: Path, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[np.generic]:
-    """Read a whole label array; zeros where none was ever saved."""
+def load_labels(
+    folder: Path, shape: tuple[int, ...], dtype: DTypeLike
+) -> NDArray[np.generic]:
+    """Read a whole label array; zeros where none was ever saved.
+
+    Raises
+    ------
+    AnnotationError
+        If a file of the array is damaged.
+    """
     if not (folder / "zarr.json").exists():
         return np.zeros(shape, dtype)
-    return np.asarray(open_labels(LocalStore(folder, read_only=True))[...])
+    try:
+        return np.asarray(open_labels(LocalStore(folder, read_only=True))[...])
+    except (*DECODER_ERRORS, TypeError) as error:
+        raise AnnotationError(
+            f"The labels in '{folder}' are damaged ({error}). Put back a copy of the "
+            "folder, or delete it to paint again."
+        ) from error
 
 
 def freeze(folder: Path, chunks: Path) -> dict[str, str]:
@@ -175,6 +209,11 @@ def freeze(folder: Path, chunks: Path) -> dict[str, str]:
     -------
     dict
         key inside the folder -> SHA-256 of the content.
+
+    Raises
+    ------
+    StorageError
+        If the disk is full or the chunks cannot be written.
     """
     keys: dict[str, str] = {}
     for file in sorted(folder.rglob("*")):
@@ -184,7 +223,8 @@ def freeze(folder: Path, chunks: Path) -> dict[str, str]:
         digest = hashlib.sha256(content).hexdigest()
         target = chunks / chunk_name(digest)
         if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
+            with clear_write_errors(target):
+                target.parent.mkdir(parents=True, exist_ok=True)
             write_bytes_atomically(target, content)
         keys[file.relative_to(folder).as_posix()] = digest
     return keys
@@ -195,12 +235,18 @@ def _open_or_create(
 ) -> zarr.Array[zarr.core.metadata.v3.ArrayV3Metadata]:
     store = DurableStore(folder)
     if not (folder / "zarr.json").exists():
-        whole = CHUNK_2D if len(shape) == 2 else CHUNK_3D  # noqa: PLR2004
+        whole = CHUNK_2D if len(shape) == 2 else CHUNK_3D
         chunks = tuple(min(c, n) for c, n in zip(whole, shape, strict=True))
         return zarr.create_array(
-            store, shape=shape, dtype=dtype, chunks=chunks, fill_value=0, zarr_format=3
+            store,
+            shape=shape,
+            dtype=dtype,
+            chunks=chunks,
+            fill_value=0,
+            zarr_format=3,
+            config=_WRITING,
         )
-    saved = zarr.open_array(store, mode="r+", zarr_format=3)
+    saved = zarr.open_array(store, mode="r+", zarr_format=3, config=_WRITING)
     if saved.shape != shape or saved.dtype != np.dtype(dtype):
         raise ValueError(
             f"{folder} holds {saved.shape} {saved.dtype}, not {shape} {np.dtype(dtype)}"

@@ -15,8 +15,6 @@
 
 import hashlib
 import os
-import re
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mtseg.domain.annotation import Annotation
-from napari_mtseg.domain.errors import ImageError, ProjectError, SettingsError
-from napari_mtseg.domain.image import Image, ImageInfo
+from napari_mtseg.domain.errors import ImageError, ProjectError
+from napari_mtseg.domain.image import Image
 from napari_mtseg.domain.project import (
     Colour,
     ImageEntry,
@@ -34,15 +32,20 @@ from napari_mtseg.domain.project import (
     palette,
 )
 from napari_mtseg.storage.annotation_files import load_annotation, save_annotation
-from napari_mtseg.storage.image_files import (
-    check_pixels,
-    content_fingerprint,
-    inspect_image,
-    list_image_files,
-    open_image,
-    read_pixels,
-)
+from napari_mtseg.storage.image_copies import copy_image, path_of_copy, remove_copy
+from napari_mtseg.storage.image_files import check_pixels, open_image, read_pixels
 from napari_mtseg.storage.migrations import migrated
+from napari_mtseg.storage.moved_images import found_again
+from napari_mtseg.storage.new_images import (
+    N_COLOUR_CHANNELS,
+    check_joins,
+    check_unchanged,
+    n_channels_read,
+    new_entry,
+    new_id,
+)
+from napari_mtseg.storage.project_names import checked_names
+from napari_mtseg.storage.settings_files import read_settings, settings_in
 from napari_mtseg.storage.write import (
     FolderLock,
     clear_write_errors,
@@ -51,13 +54,14 @@ from napari_mtseg.storage.write import (
 )
 
 SUFFIX = ".mtseg"
-N_COLOUR_CHANNELS = 3
 
 
 class Project:
     """A project folder on disk. Reading is free; writers hold a lock per part."""
 
-    def __init__(self, path: Path, info: ProjectInfo, images: tuple[ImageEntry, ...]) -> None:
+    def __init__(
+        self, path: Path, info: ProjectInfo, images: tuple[ImageEntry, ...]
+    ) -> None:
         self.path = path
         self.info = info
         self._images = {entry.id: entry for entry in images}
@@ -93,29 +97,20 @@ class Project:
         StorageError
             If the folder cannot be written.
         """
-        path = with_suffix(path)
-        if path.exists() and any(path.iterdir()):
+        path = with_suffix(path).resolve()
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise ProjectError(
-                f"'{path}' exists already and is not empty. Open it, or choose another name."
-            )
-        names = tuple(name.strip() for name in classes if name.strip())
-        if not names:
-            raise SettingsError(
-                "The project has no class but needs at least one. Name what you want to "
-                "segment, for example --classes nucleus."
-            )
-        if len(set(names)) < len(names):
-            raise SettingsError(
-                f"The class names {', '.join(names)} are not all different. Rename one."
+                f"'{path}' exists already and is not an empty folder. Open it, or "
+                "choose another name."
             )
         info = ProjectInfo(
             name=path.name.removesuffix(SUFFIX),
-            classes=palette(names),
-            scenes=tuple(scenes),
+            classes=palette(checked_names("class", classes)),
+            scenes=checked_names("scene", scenes),
             colour=colour,
         )
         with clear_write_errors(path):
-            (path / "images").mkdir(parents=True, exist_ok=True)
+            path.mkdir(parents=True, exist_ok=True)
         write_json(path / "project.json", info.model_dump(mode="json"))
         return cls(path, info, ())
 
@@ -129,18 +124,17 @@ class Project:
             If there is no project at ``path``, or it was written by a newer version.
         """
         path = Path(path)
-        if not (path / "project.json").exists() and with_suffix(path).exists():
+        if not _is_project(path) and path.name and _is_project(with_suffix(path)):
             path = with_suffix(path)
-        if not (path / "project.json").exists():
+        if not _is_project(path):
             raise ProjectError(
                 f"'{path}' is not a project folder: it has no project.json. "
                 "Make one with 'mtseg project new'."
             )
-        info = ProjectInfo.checked(migrated(path, read_json(path / "project.json")))
-        entries = tuple(
-            ImageEntry.checked(read_json(file)) for file in sorted((path / "images").glob("*.json"))
-        )
-        return cls(path.resolve(), info, entries)
+        path = path.resolve()
+        file = path / "project.json"
+        info = settings_in(file, ProjectInfo, migrated(path, read_json(file)))
+        return cls(path, info, _entries(path / "images"))
 
     @property
     def images(self) -> tuple[ImageEntry, ...]:
@@ -169,7 +163,7 @@ class Project:
         """Return the lock that whoever edits annotations must hold."""
         return FolderLock(self.path / "annotations", purpose="annotations")
 
-    def add_image(  # noqa: PLR0913 - one argument per property of the entry
+    def add_image(
         self,
         file: Path,
         *,
@@ -206,45 +200,31 @@ class Project:
             If the image is in the project already.
         """
         file = Path(file)
-        image = open_image(file, axes=axes)
-        check_pixels(image)
-        self._check_channels(file.name, image.info, channels)
-        fingerprint = content_fingerprint(file)
-        for other in self.images:
-            if other.fingerprint == fingerprint:
-                raise ProjectError(
-                    f"'{file.name}' is in the project already, as '{other.name}'. "
-                    "Leave it out."
-                )
-        key = self._new_id(file)
-        source = self._copied(file, key) if copy else file.resolve()
-        entry = ImageEntry(
-            id=key,
-            name=file.name,
-            source=relative_if_possible(source, self.path),
-            copied=copy,
-            axes=image.info.axes,
-            file_axes=axes,
-            shape=image.info.shape,
-            channels=None if channels is None else tuple(channels),
-            rgb=image.info.rgb,
-            dtype=image.info.dtype,
-            spacing=image.info.spacing,
-            unit=image.info.unit,
-            fingerprint=fingerprint,
-            group=group or key,
-            split=self._split_of_group(group) or split,
+        key = new_id(file, self._taken_ids())
+        entry, image = new_entry(file, key=key, channels=channels, axes=axes)
+        group = group or key
+        entry = entry.changed(
+            {
+                "source": path_of_copy(file, key) if copy else self._relative(file),
+                "copied": copy,
+                "group": group,
+                "split": self._split_of_group(group) or split,
+            }
         )
-        self._check_fits(entry)
-        self._write(entry)
+        check_joins(entry, self.images, self.info.colour)
+        check_pixels(image)
+        if copy:
+            self._add_copy(file, entry)
+        else:
+            self._write(entry)
         return entry
 
     def update_image(self, entry: ImageEntry) -> None:
         """Save a changed entry; the whole group moves to its split."""
         for other in self.images:
-            if other.id != entry.id and other.group == entry.group:
-                if other.split != entry.split:
-                    self._write(other.changed({"split": entry.split}))
+            same_group = other.id != entry.id and other.group == entry.group
+            if same_group and other.split != entry.split:
+                self._write(other.changed({"split": entry.split}))
         self._write(entry)
 
     def source_path(self, entry: ImageEntry) -> Path:
@@ -273,16 +253,11 @@ class Project:
         """
         path = self.source_path(entry)
         image = open_image(path, channels=entry.channels, axes=entry.file_axes)
-        if image.info.spatial_shape != entry.spatial_shape:
-            raise ImageError(
-                f"'{entry.name}' is {_size(image.info.spatial_shape)} pixels now but was "
-                f"{_size(entry.spatial_shape)} when it was added. Put the first file back, "
-                "or add this one as a new image."
-            )
+        check_unchanged(entry, image.info.shape)
         return image
 
     def read_pixels(self, entry: ImageEntry) -> NDArray[np.float32]:
-        """Read a whole image as (C, [Z,] Y, X) float32, in the project's colour mode."""
+        """Read a whole image as (C, [Z,] Y, X) float32 in the project's colours."""
         image = self.open_image(entry)
         return in_colour_mode(read_pixels(image), self.info.colour)
 
@@ -299,8 +274,7 @@ class Project:
                 f"The project '{self.info.name}' has no images. "
                 f"Add some with 'mtseg project add {self.path.name} FOLDER'."
             )
-        first = self.images[0]
-        return self._channels_read(first.shape[0], first.channels)
+        return n_channels_read(self.images[0], self.info.colour)
 
     def annotation(self, entry: ImageEntry) -> Annotation:
         """Read the annotation of an image; an empty one where nothing is painted."""
@@ -323,90 +297,61 @@ class Project:
             The entries that were found again.
         """
         missing = [e for e in self.images if not (self.path / e.source).exists()]
-        wanted = {entry.fingerprint: entry for entry in missing}
-        names = {entry.name for entry in missing}
-        files = _image_files_below(Path(folder))
-        files.sort(key=lambda f: f.name not in names)
-        found: list[ImageEntry] = []
-        for file in files:
-            if not wanted:
-                break
-            entry = wanted.pop(content_fingerprint(file), None)
-            if entry is not None:
-                source = relative_if_possible(file.resolve(), self.path)
-                moved = entry.changed({"source": source, "copied": False})
-                self._write(moved)
-                found.append(moved)
-        return tuple(found)
+        found = found_again(missing, Path(folder))
+        moved = tuple(
+            entry.changed({"source": self._relative(found[entry.id]), "copied": False})
+            for entry in missing
+            if entry.id in found
+        )
+        for entry in moved:
+            self._write(entry)
+        return moved
 
     def _write(self, entry: ImageEntry) -> None:
-        write_json(self.path / "images" / f"{entry.id}.json", entry.model_dump(mode="json"))
+        file = self.path / "images" / f"{entry.id}.json"
+        with clear_write_errors(file):
+            file.parent.mkdir(exist_ok=True)
+        write_json(file, entry.model_dump(mode="json"))
         self._images[entry.id] = entry
 
-    def _new_id(self, file: Path) -> str:
-        stem = file.name.split(".")[0] or file.name
-        slug = re.sub(r"[^A-Za-z0-9_-]+", "_", stem).strip("_") or "image"
-        key, n = slug, 2
-        while key.lower() in {k.lower() for k in self._images}:
-            key, n = f"{slug}-{n}", n + 1
-        return key
+    def _add_copy(self, file: Path, entry: ImageEntry) -> None:
+        copy_image(file, self.path / entry.source)
+        try:
+            self._write(entry)
+        except BaseException:
+            remove_copy(self.path / entry.source)
+            raise
 
-    def _split_of_group(self, group: str | None) -> Split | None:
+    def _relative(self, file: Path) -> str:
+        """Return a path as it is written down; absolute on another drive."""
+        file = file.resolve()
+        try:
+            return Path(os.path.relpath(file, self.path)).as_posix()
+        except ValueError:
+            return file.as_posix()
+
+    def _taken_ids(self) -> set[str]:
+        """Return ids, also of other writers, and groups, which no new image joins."""
+        on_disk = {file.stem for file in (self.path / "images").glob("*.json")}
+        return on_disk | {e.group for e in self._images.values()} | set(self._images)
+
+    def _split_of_group(self, group: str) -> Split | None:
         return next((e.split for e in self.images if e.group == group), None)
-
-    def _copied(self, file: Path, key: str) -> Path:
-        target = self.path / "images" / "files" / f"{key}{''.join(file.suffixes[-2:])}"
-        with clear_write_errors(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if file.is_dir():
-                shutil.copytree(file, target)
-            else:
-                shutil.copy2(file, target)
-        return target
-
-    def _channels_read(self, n_in_file: int, channels: Sequence[int] | None) -> int:
-        if self.info.colour == "as_is":
-            return n_in_file if channels is None else len(channels)
-        return 1 if self.info.colour == "grey" else N_COLOUR_CHANNELS
-
-    def _check_channels(
-        self, name: str, info: ImageInfo, channels: Sequence[int] | None
-    ) -> None:
-        wrong = [c for c in channels or () if not 0 <= c < info.n_channels]
-        if wrong:
-            raise ImageError(
-                f"'{name}' has {info.n_channels} channels but channel {wrong[0]} was asked "
-                f"for. Choose from 0 to {info.n_channels - 1}."
-            )
-        n_used = info.n_channels if channels is None else len(channels)
-        if self.info.colour != "as_is" and n_used not in {1, N_COLOUR_CHANNELS}:
-            raise ImageError(
-                f"'{name}' has {n_used} channels but a project read as "
-                f"{self.info.colour} takes 1 or 3. Choose its channels with --channels."
-            )
-
-    def _check_fits(self, entry: ImageEntry) -> None:
-        if not self._images:
-            return
-        first = self.images[0]
-        if len(first.shape) != len(entry.shape):
-            raise ImageError(
-                f"'{entry.name}' is {len(entry.shape) - 1}D but the project's images are "
-                f"{len(first.shape) - 1}D. Put it into a project of its own."
-            )
-        found = self._channels_read(entry.shape[0], entry.channels)
-        expected = self._channels_read(first.shape[0], first.channels)
-        if found != expected:
-            raise ImageError(
-                f"'{entry.name}' has {_channels(found)} but the project's images have "
-                f"{expected}. Choose channels with --channels, or make the project with "
-                "--colour grey or --colour rgb."
-            )
 
 
 def with_suffix(path: Path) -> Path:
-    """Return ``path`` with '.mtseg' at its end."""
+    """Return ``path`` with '.mtseg' at its end.
+
+    Raises
+    ------
+    ProjectError
+        If ``path`` has no name, as '.' has none.
+    """
     path = Path(path)
+    if not path.name:
+        raise ProjectError(
+            f"'{path}' is no name for a project. Give one, such as cells{SUFFIX}."
+        )
     return path if path.name.endswith(SUFFIX) else path.with_name(path.name + SUFFIX)
 
 
@@ -426,14 +371,6 @@ def in_colour_mode(pixels: NDArray[np.float32], colour: Colour) -> NDArray[np.fl
     if colour == "rgb" and pixels.shape[0] == 1:
         return np.repeat(pixels, N_COLOUR_CHANNELS, axis=0)
     return pixels
-
-
-def relative_if_possible(path: Path, start: Path) -> str:
-    """Return ``path`` relative to ``start`` with '/', or absolute on another drive."""
-    try:
-        return Path(os.path.relpath(path, start.resolve())).as_posix()
-    except ValueError:
-        return path.as_posix()
 
 
 def split_of(group: str, *, validate: float, test: float, seed: int = 0) -> Split:
@@ -457,22 +394,17 @@ def split_of(group: str, *, validate: float, test: float, seed: int = 0) -> Spli
     return "validate" if place < test + validate else "train"
 
 
-def _image_files_below(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise ProjectError(
-            f"'{folder}' is not a folder. Name the folder that the images were moved to."
-        )
-    folders = [folder]
-    files: list[Path] = []
-    for place in folders:
-        files += list_image_files(place)
-        folders += sorted(p for p in place.iterdir() if p.is_dir() and p not in files)
-    return files
+def _entries(folder: Path) -> tuple[ImageEntry, ...]:
+    files = [f for f in sorted(folder.glob("*.json")) if not f.name.startswith(".")]
+    entries = tuple(read_settings(file, ImageEntry) for file in files)
+    for file, entry in zip(files, entries, strict=True):
+        if entry.id != file.stem:
+            raise ProjectError(
+                f"'{file}' describes the image '{entry.id}' but must be named after "
+                "it. Rename or remove the file."
+            )
+    return entries
 
 
-def _channels(n: int) -> str:
-    return f"{n} channel" + ("" if n == 1 else "s")
-
-
-def _size(shape: tuple[int, ...]) -> str:
-    return " x ".join(str(n) for n in shape)
+def _is_project(path: Path) -> bool:
+    return (path / "project.json").exists()

@@ -15,7 +15,8 @@
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from napari_mtseg.domain.errors import ProjectError, RunError, SettingsError
+from napari_mtseg.domain.errors import ProjectError, RunError
 from napari_mtseg.domain.events import (
     Event,
     StepFinished,
@@ -32,11 +33,12 @@ from napari_mtseg.domain.events import (
     to_json_line,
 )
 from napari_mtseg.domain.settings import Settings
+from napari_mtseg.storage.settings_files import read_settings
+from napari_mtseg.storage.stored_array import DECODER_ERRORS
 from napari_mtseg.storage.write import (
     FolderLock,
     append_line,
     clear_write_errors,
-    read_json,
     write_bytes_atomically,
     write_json,
 )
@@ -86,13 +88,17 @@ class RunFolder:
         ------
         RunError
             If the folder holds no run.
+        ProjectError
+            If its run.json is damaged.
         """
-        if not (self.path / "run.json").exists():
+        try:
+            return read_settings(self.path / "run.json", RunInfo)
+        except FileNotFoundError:
+            project = self.path.parent.parent.name
             raise RunError(
-                f"There is no run '{self.path.name}' in '{self.path.parent.parent.name}'. "
+                f"There is no run '{self.path.name}' in '{project}'. "
                 "List the runs with 'mtseg project info'."
-            )
-        return RunInfo.checked(read_json(self.path / "run.json"))
+            ) from None
 
     @property
     def snapshot_file(self) -> Path:
@@ -113,10 +119,10 @@ class RunFolder:
         return FolderLock(self.path, purpose=f"run {self.path.name}")
 
     def control(self) -> Control:
-        """Return the watcher's wishes; none where the file is missing or half-written."""
+        """Return the watcher's wishes; none where the file is missing or damaged."""
         try:
-            return Control.checked(read_json(self.path / "control.json"))
-        except (FileNotFoundError, ProjectError, SettingsError):
+            return read_settings(self.path / "control.json", Control)
+        except (OSError, ProjectError):
             return Control()
 
     def set_control(self, control: Control) -> None:
@@ -133,7 +139,8 @@ class RunFolder:
         if not self.events_file.exists():
             return ()
         found = []
-        for line in self.events_file.read_text(encoding="utf-8").splitlines():
+        text = self.events_file.read_text(encoding="utf-8", errors="replace")
+        for line in text.splitlines():
             try:
                 found.append(from_json_line(line))
             except ValueError:
@@ -145,31 +152,47 @@ class RunFolder:
         text = "".join(to_json_line(event) + "\n" for event in events)
         write_bytes_atomically(self.events_file, text.encode())
 
-    def save_grown(self, iteration: int, image_id: str, objects: NDArray[np.uint32]) -> str:
+    def save_grown(
+        self, iteration: int, image_id: str, objects: NDArray[np.uint32]
+    ) -> str:
         """Save grown object ids and return the file's name inside the run folder."""
         name = f"grown/{iteration:03d}/{image_id}.tif"
         path = self.path / name
         content = BytesIO()
-        tifffile.imwrite(content, objects, compression="zlib")
+        tifffile.imwrite(content, objects, compression="zlib", photometric="minisblack")
         _write(path, content)
         return name
 
     def load_grown(self, iteration: int, image_id: str) -> NDArray[np.uint32] | None:
-        """Return grown object ids ([Z,] Y, X), or None where none were saved."""
+        """Return grown object ids ([Z,] Y, X), or None where none were saved.
+
+        Raises
+        ------
+        RunError
+            If the file is damaged.
+        """
         path = self.path / f"grown/{iteration:03d}/{image_id}.tif"
-        return tifffile.imread(path).astype(np.uint32) if path.exists() else None
+        if not path.exists():
+            return None
+        try:
+            return tifffile.imread(path).astype(np.uint32, copy=False)
+        except DECODER_ERRORS as error:
+            raise RunError(
+                f"The grown labels '{path}' are damaged ({error}). Start a new run."
+            ) from None
 
     def last_iteration(self) -> int:
         """Return the number of the last growth whose labels were saved, 0 at least."""
-        folders = [p.name for p in (self.path / "grown").glob("[0-9]*")]
-        return max((int(name) for name in folders), default=0)
+        names = [p.name for p in (self.path / "grown").glob("[0-9]*")]
+        return max((int(name) for name in names if name.isdigit()), default=0)
 
     def save_preview(self, image_id: str, maps: Mapping[str, NDArray[Any]]) -> str:
-        """Save maps of the current image and return the file's name in the run folder."""
+        """Save maps of the current image and return the file's name in the run."""
         name = f"previews/{image_id}.npz"
         path = self.path / name
         content = BytesIO()
-        np.savez(content, **dict(maps))
+        arrays: dict[str, Any] = dict(maps)
+        np.savez(content, **arrays)
         _write(path, content)
         return name
 
@@ -183,25 +206,39 @@ def _write(path: Path, content: BytesIO) -> None:
 def new_run_folder(project: Path, info_without_id: Mapping[str, Any]) -> RunFolder:
     """Make the folder of a new run, named after the time and the method.
 
+    Each run has a second of its own, so that the order of names is that of time.
+
     Raises
     ------
     StorageError
         If the project cannot be written.
     """
     now = datetime.now(UTC)
-    stem = f"{now:%Y%m%d-%H%M%S}-{info_without_id['method']}"
     runs = project / "runs"
     with clear_write_errors(runs):
         runs.mkdir(parents=True, exist_ok=True)
-        path, n = runs / stem, 2
-        while path.exists():
-            path, n = runs / f"{stem}-{n}", n + 1
-        path.mkdir()
+        path = _new_path(runs, now, info_without_id["method"])
     info = RunInfo.checked(
-        {**info_without_id, "id": path.name, "created": now.isoformat(timespec="seconds")}
+        {
+            **info_without_id,
+            "id": path.name,
+            "created": now.isoformat(timespec="seconds"),
+        }
     )
     write_json(path / "run.json", info.model_dump(mode="json"))
     return RunFolder(path)
+
+
+def _new_path(runs: Path, now: datetime, method: str) -> Path:
+    second = now
+    while True:
+        stamp = f"{second:%Y%m%d-%H%M%S}"
+        path = runs / f"{stamp}-{method}"
+        if not any(runs.glob(f"{stamp}-*")):
+            with suppress(FileExistsError):
+                path.mkdir()
+                return path
+        second += timedelta(seconds=1)
 
 
 def runs_of(project: Path) -> tuple[RunFolder, ...]:
@@ -228,6 +265,7 @@ def find_run(project: Path, name: str | None) -> RunFolder:
         raise RunError(f"'{project.name}' has no run '{name}'. Its runs: {known}.")
     if not runs:
         raise RunError(
-            f"'{project.name}' has no run yet. Start one with 'mtseg train {project.name}'."
+            f"'{project.name}' has no run yet. Start one with "
+            f"'mtseg train {project.name}'."
         )
     return runs[-1]

@@ -5,39 +5,72 @@ from pathlib import Path
 from typing import Any
 
 from napari_mtseg.domain.annotation import Annotation, empty_annotation
+from napari_mtseg.domain.errors import ProjectError, RunError
 from napari_mtseg.domain.project import ImageEntry
 from napari_mtseg.storage.annotation_files import (
     FACTS,
     LAYERS,
     annotation_from,
     layers_from,
+    read_unchanged,
 )
 from napari_mtseg.storage.label_arrays import SnapshotStore, freeze
 from napari_mtseg.storage.project import Project
+from napari_mtseg.storage.settings_files import settings_in
 from napari_mtseg.storage.write import read_json, write_json
 
 
 class Snapshot:
-    """The annotations and the split of one run; never changes."""
+    """The annotations and the split of one run; never changes.
 
-    def __init__(self, chunks: Path, content: dict[str, Any]) -> None:
+    Parameters
+    ----------
+    file : Path
+        Where it is written down.
+    chunks : Path
+        The project's content-addressed chunks.
+    content : dict
+        Content of the file.
+
+    Raises
+    ------
+    ProjectError
+        If the content is not that of a snapshot.
+    """
+
+    def __init__(self, file: Path, chunks: Path, content: Any) -> None:
         self._chunks = chunks
-        self._content = content
-
-    @property
-    def images(self) -> tuple[ImageEntry, ...]:
-        """All images of the project at that time."""
-        return tuple(ImageEntry.checked(item["entry"]) for item in self._content["images"])
+        try:
+            self._painted = {i["entry"]["id"]: i for i in content["images"]}
+            entries = [i["entry"] for i in content["images"]]
+        except (KeyError, TypeError):
+            raise ProjectError(
+                f"'{file}' is damaged: it is no snapshot. Put back a copy of the file, "
+                "or start a new run."
+            ) from None
+        self.images: tuple[ImageEntry, ...] = tuple(
+            settings_in(file, ImageEntry, entry) for entry in entries
+        )
+        """all images of the project at that time"""
 
     def annotation(self, entry: ImageEntry) -> Annotation:
-        """Return what was painted on an image when the run began."""
-        item = next(i for i in self._content["images"] if i["entry"]["id"] == entry.id)
+        """Return what was painted on an image when the run began.
+
+        Raises
+        ------
+        KeyError
+            If the image was not in the project then.
+        ProjectError
+            If a chunk of the snapshot is gone or damaged.
+        """
+        item = self._painted[entry.id]
         if item["facts"] is None:
             return empty_annotation(entry.spatial_shape)
         stores = {
-            name: SnapshotStore(self._chunks, keys) for name, keys in item["layers"].items()
+            name: SnapshotStore(self._chunks, keys)
+            for name, keys in item["layers"].items()
         }
-        return annotation_from(item["facts"], layers_from(dict(stores)))
+        return annotation_from(item["facts"], layers_from(stores))
 
 
 def take_snapshot(
@@ -45,30 +78,55 @@ def take_snapshot(
 ) -> Snapshot:
     """Freeze the project's annotations and split into ``file`` and the chunk store.
 
+    Somebody may paint meanwhile: each image is frozen between two strokes.
+
+    Parameters
+    ----------
+    project : Project
+        Its annotations are frozen.
+    file : Path
+        Where the snapshot is written down.
+    images : sequence of ImageEntry, optional
+        Images to freeze; all by default.
+
     Raises
     ------
     StorageError
         If the disk is full or the project cannot be written.
     """
     chunks = project.path / "chunks"
-    items = []
-    for entry in project.images if images is None else images:
-        folder = project.annotation_folder(entry)
-        painted = (folder / FACTS).exists()
-        items.append(
-            {
-                "entry": entry.model_dump(mode="json"),
-                "facts": read_json(folder / FACTS) if painted else None,
-                "layers": {name: freeze(folder / name, chunks) for name in LAYERS}
-                if painted
-                else {},
-            }
-        )
-    content = {"images": items}
+    chosen = project.images if images is None else images
+    content = {"images": [_frozen(project, entry, chunks) for entry in chosen]}
     write_json(file, content)
-    return Snapshot(chunks, content)
+    return Snapshot(file, chunks, content)
 
 
 def load_snapshot(project: Project, file: Path) -> Snapshot:
-    """Return the snapshot that was frozen into ``file``."""
-    return Snapshot(project.path / "chunks", read_json(file))
+    """Return the snapshot that was frozen into ``file``.
+
+    Raises
+    ------
+    RunError
+        If there is none.
+    ProjectError
+        If the file is damaged.
+    """
+    try:
+        content = read_json(file)
+    except FileNotFoundError:
+        raise RunError(
+            f"The run '{file.parent.name}' has no {file.name}: it was stopped before "
+            "it began. Start a new run."
+        ) from None
+    return Snapshot(file, project.path / "chunks", content)
+
+
+def _frozen(project: Project, entry: ImageEntry, chunks: Path) -> dict[str, Any]:
+    folder = project.annotation_folder(entry)
+    facts: Any = None
+    layers: dict[str, dict[str, str]] = {}
+    if (folder / FACTS).exists():
+        facts, layers = read_unchanged(
+            folder, lambda: {name: freeze(folder / name, chunks) for name in LAYERS}
+        )
+    return {"entry": entry.model_dump(mode="json"), "facts": facts, "layers": layers}

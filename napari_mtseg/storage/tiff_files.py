@@ -116,7 +116,7 @@ def _check_whole(path: Path, file: tifffile.TiffFile, series: Any) -> None:
             offset + count
             for page in pages
             for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True)
-            if page.parent.filehandle.path == str(path)
+            if page.parent.filehandle.path == file.filehandle.path
         )
     n_planes = series.size // series.keyframe.size
     n_told = int((file.imagej_metadata or {}).get("images", 1)) if file.is_imagej else 1

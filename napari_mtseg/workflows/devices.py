@@ -111,7 +111,9 @@ def fitting_batch_size(
         network, n_channels=n_channels, size=size, batch_size=fitting
     ):
         fitting //= 2
-    needed = training_bytes(network, n_channels=n_channels, size=size, batch_size=fitting)
+    needed = training_bytes(
+        network, n_channels=n_channels, size=size, batch_size=fitting
+    )
     if needed > free:
         raise MemoryShortageError(
             f"One training step needs about {gib(needed)} but {gib(free)} are free. "

@@ -36,7 +36,7 @@ class Learner:
     def __init__(
         self, method: Method, *, seed: int, device: torch.device, total_steps: int
     ) -> None:
-        from lightning_fabric import Fabric  # noqa: PLC0415 - takes seconds
+        from lightning_fabric import Fabric
 
         settings = method.settings
         self._method = method
@@ -86,7 +86,9 @@ class Learner:
         self._optimizer.step()
         self.n_steps += 1
         self._update_mean()
-        return {name: float(t.detach()) for name, t in {**terms, "total": total}.items()}
+        return {
+            name: float(t.detach()) for name, t in {**terms, "total": total}.items()
+        }
 
     def weights(self) -> dict[str, Tensor]:
         """Return the weights that predict."""
@@ -132,7 +134,7 @@ class Learner:
     def _memory_layout(self) -> torch.memory_format:
         small = self._method.settings.base_channels <= CHANNELS_LAST_UP_TO
         on_gpu = self.fabric.device.type == "cuda"
-        if self._method.task.ndim == 3:  # noqa: PLR2004
+        if self._method.task.ndim == 3:
             return torch.contiguous_format
         return torch.channels_last if small or on_gpu else torch.contiguous_format
 
@@ -152,5 +154,7 @@ class Learner:
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {
-        name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)
+        name.removeprefix(prefix): t
+        for name, t in tensors.items()
+        if name.startswith(prefix)
     }

@@ -24,10 +24,17 @@ from napari_mtseg.storage.snapshot import Snapshot, load_snapshot, take_snapshot
 from napari_mtseg.workflows.devices import best_device
 from napari_mtseg.workflows.training_data import TrainingData, with_objects
 
-LIBRARIES = ("napari-mtseg", "torch", "lightning-fabric", "numpy", "scipy", "scikit-image")
+LIBRARIES = (
+    "napari-mtseg",
+    "torch",
+    "lightning-fabric",
+    "numpy",
+    "scipy",
+    "scikit-image",
+)
 
 
-def start_run(  # noqa: PLR0913 - one argument per choice of the user
+def start_run(
     project: Project,
     method: str,
     settings: dict[str, Any],

@@ -40,7 +40,6 @@ from napari_mtseg.workflows.learner import Learner
 from napari_mtseg.workflows.network_outputs import Predictor, StoppedError
 from napari_mtseg.workflows.runs import method_of, parent_labels
 from napari_mtseg.workflows.training_data import (
-    TrainingData,
     load_training_data,
     normalised_pixels,
 )
@@ -113,7 +112,9 @@ class _Training:
         try:
             for index, stage in enumerate(self._stages):
                 end += stage.steps
-                if self.n_steps > end or (self.n_steps == end and self._grown_after(index)):
+                if self.n_steps > end or (
+                    self.n_steps == end and self._grown_after(index)
+                ):
                     continue
                 yield from self._stage(index, end)
         except StoppedError:
@@ -365,7 +366,9 @@ def _until(events: tuple[Event, ...], step: int) -> list[Event]:
     return [
         event
         for event in events
-        if step > 0 and getattr(event, "step", 0) <= step and not isinstance(event, ends)
+        if step > 0
+        and getattr(event, "step", 0) <= step
+        and not isinstance(event, ends)
     ]
 
 

@@ -39,7 +39,9 @@ class LearningImage:
 class TrainingData:
     """All images that a run learns from."""
 
-    def __init__(self, method: Method, images: list[LearningImage], *, seed: int) -> None:
+    def __init__(
+        self, method: Method, images: list[LearningImage], *, seed: int
+    ) -> None:
         self.images = images
         self._method = method
         self._seed = seed
@@ -62,7 +64,9 @@ class TrainingData:
             if not image.annotation.has_partial:
                 continue
             n_painted = int(np.count_nonzero(image.annotation.partial.objects))
-            image.annotation = self._method.grow(image.annotation, outputs(image.pixels))
+            image.annotation = self._method.grow(
+                image.annotation, outputs(image.pixels)
+            )
             n_grown = int(np.count_nonzero(image.annotation.partial.objects))
             before, added = before + n_painted, added + n_grown - n_painted
         return added / before if before else 0.0

@@ -56,4 +56,7 @@ class Validation:
                 counts = count_overlap(prediction.classes == c, truth == c, known=known)
                 values.append(counts.dice)
         means = {f"dice class {c}": float(np.mean(v)) for c, v in found.items() if v}
-        return {"score": float(np.mean(list(means.values()))) if means else 0.0, **means}
+        return {
+            "score": float(np.mean(list(means.values()))) if means else 0.0,
+            **means,
+        }

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from napari_mtseg.metrics.objects import match_objects, object_distances
+from napari_mtseg.metrics.object_distances import object_distances
+from napari_mtseg.metrics.objects import match_objects
 
 NOTHING = np.zeros((4, 6), np.uint32)
 ONE_ROW = np.array([[1, 1, 1, 1, 0, 0]], np.uint32)

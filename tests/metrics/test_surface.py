@@ -9,12 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from napari_mtseg.metrics.surface import (
-    CutOut,
-    hausdorff_of_sets,
-    surface_distances,
-    surface_of,
-)
+from napari_mtseg.metrics.surface import surface_distances, surface_of
 
 
 def surface_points(mask: np.ndarray) -> list[tuple[int, ...]]:
@@ -54,14 +49,6 @@ def masks_and_spacing(draw: st.DrawFn):
     shape = draw(array_shapes(min_dims=2, max_dims=3, min_side=2, max_side=5))
     spacing = draw(st.tuples(*[st.sampled_from([0.5, 1.0, 3.0]) for _ in shape]))
     return draw(arrays(bool, shape)), draw(arrays(bool, shape)), spacing
-
-
-def cut_out(mask: np.ndarray, voxel: tuple[float, ...]) -> CutOut:
-    points = np.argwhere(mask)
-    start, stop = points.min(axis=0), points.max(axis=0) + 1
-    return CutOut(
-        mask=mask[tuple(map(slice, start, stop))], start=start, voxel=np.array(voxel)
-    )
 
 
 def test_surface_is_the_inner_boundary():
@@ -171,42 +158,6 @@ def test_two_way_scores_are_symmetric(case):
     for name in ("hausdorff", "hausdorff95", "symmetric_mean"):
         assert getattr(one, name) == pytest.approx(getattr(other, name), nan_ok=True)
     assert one.mean_to_reference == pytest.approx(other.mean_to_prediction, nan_ok=True)
-
-
-@given(masks_and_spacing())
-def test_hausdorff_of_sets_equals_brute_force(case):
-    one, other, spacing = case
-    assume(one.any() and other.any())
-    points, others = np.argwhere(one), np.argwhere(other)
-    expected = max(
-        brute_distances(points, others, spacing)
-        + brute_distances(others, points, spacing)
-    )
-    found = hausdorff_of_sets(cut_out(one, spacing), cut_out(other, spacing))
-    assert found == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_hausdorff_of_large_sets_skips_nothing_that_counts(seed):
-    rng = np.random.default_rng(seed)
-    one = rng.random((40, 50)) < rng.uniform(0.05, 0.9)
-    other = np.zeros((40, 50), bool)
-    y, x = rng.integers(0, 30, 2)
-    other[y : y + 8, x : x + 12] = rng.random((8, 12)) < 0.3
-    spacing = (1.7, 0.6)
-    points, others = np.argwhere(one), np.argwhere(other)
-    apart = np.linalg.norm((points[:, None] - others[None]) * spacing, axis=2)
-    expected = max(apart.min(axis=1).max(), apart.min(axis=0).max())
-    found = hausdorff_of_sets(cut_out(one, spacing), cut_out(other, spacing))
-    assert found == pytest.approx(expected)
-
-
-def test_centre_of_a_disc_is_far_from_the_ring_around_it():
-    y, x = np.mgrid[-12:13, -12:13]
-    radius = np.hypot(y, x)
-    disc, ring = radius <= 12, (radius <= 12) & (radius >= 10)
-    found = hausdorff_of_sets(cut_out(disc, (1, 1)), cut_out(ring, (1, 1)))
-    assert found == 10
 
 
 @pytest.mark.parametrize("spacing", [(1.0,), (1.0, 0.0), (1.0, -1.0), (1.0, math.nan)])

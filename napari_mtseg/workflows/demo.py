@@ -1,0 +1,99 @@
+"""The main job on the embedded sample: paint, train, predict, evaluate, export."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_mtseg.domain.errors import ImageError
+from napari_mtseg.domain.events import Event
+from napari_mtseg.methods.catalog import settings_of
+from napari_mtseg.storage.prediction_files import load_prediction
+from napari_mtseg.storage.project import Project
+from napari_mtseg.storage.run_folder import RunFolder
+from napari_mtseg.workflows.evaluate import evaluate_project
+from napari_mtseg.workflows.export import export_model
+from napari_mtseg.workflows.growth_picture import growth_panels, save_picture
+from napari_mtseg.workflows.predict import load_model
+from napari_mtseg.workflows.predict_images import predict_project
+from napari_mtseg.workflows.runs import start_run
+from napari_mtseg.workflows.sample import CLASS_NAME, SampleFiles, write_sample
+from napari_mtseg.workflows.scores import Evaluation
+from napari_mtseg.workflows.simulate import PaintingHabits, simulate
+from napari_mtseg.workflows.train import train
+
+METHOD = "recursive_approximation"
+N_FULL = 2
+TEST_EVERY = 4
+N_SHOWN = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoResult:
+    """Where the demo's results are."""
+
+    project: Path
+    picture: Path
+    model: Path
+    evaluation: Evaluation
+
+
+def make_sample_project(folder: Path, *, seed: int) -> tuple[Project, SampleFiles]:
+    """Write the sample and a project on it, painted as an annotator would.
+
+    Every fourth tile is held out for the test; its mask never enters the project.
+    """
+    sample = write_sample(folder / "sample")
+    project = Project.create(folder / "glands.mtseg", classes=[CLASS_NAME])
+    for n, image in enumerate(sample.images, start=1):
+        project.add_image(image, split="test" if n % TEST_EVERY == 0 else "train")
+    simulate(
+        project,
+        folder / "sample" / "masks",
+        habits=PaintingHabits(full_count=N_FULL),
+        seed=seed,
+    )
+    return project, sample
+
+
+def train_sample(
+    project: Project, *, seed: int, device: str
+) -> tuple[RunFolder, Iterator[Event]]:
+    """Start a fast run of recursive approximation on the sample."""
+    settings = settings_of(METHOD, preset_name="fast", ndim=2, values={})
+    run, _ = start_run(
+        project, METHOD, settings.model_dump(), seed=seed, device=device
+    )
+    return run, train(project, run)
+
+
+def finish_demo(
+    project: Project, run: RunFolder, sample: SampleFiles, folder: Path, *, device: str
+) -> DemoResult:
+    """Predict, evaluate on the held-out tiles, draw the picture, export the model."""
+    model = load_model(run, device=device)
+    for outcome in predict_project(project, model, images=project.images):
+        if outcome.error is not None:
+            raise ImageError(outcome.error)
+    masks = sample.masks[0].parent
+    evaluation = evaluate_project(project, run.path.name, masks, split="test")
+    weak = [e for e in project.images if project.annotation(e).has_partial]
+    shown = sorted(weak, key=lambda e: -_interest(project, e.id))[:N_SHOWN]
+    picture = folder / "growth.png"
+    predictions = project.path / "predictions" / run.path.name
+    save_picture(
+        picture,
+        [
+            growth_panels(project, run, e.id, load_prediction(predictions / e.id))
+            for e in sorted(shown, key=lambda e: e.id)
+        ],
+    )
+    exported = export_model(project, run.path.name, folder / "glands-model")
+    return DemoResult(
+        project=project.path, picture=picture, model=exported, evaluation=evaluation
+    )
+
+
+def _interest(project: Project, image_id: str) -> float:
+    """Tiles that are half epithelium show growth best."""
+    painted = project.annotation(project.image(image_id)).partial.objects > 0
+    return float(painted.mean() * (1 - painted.mean()))

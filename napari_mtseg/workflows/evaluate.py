@@ -1,0 +1,279 @@
+"""How good predictions are: scores per image, class and object, with intervals."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mtseg.domain.annotation import UNPAINTED, ObjectMasks
+from napari_mtseg.domain.errors import ProjectError, RunError
+from napari_mtseg.domain.prediction import Prediction
+from napari_mtseg.domain.project import ImageEntry, Split
+from napari_mtseg.metrics.object_distances import ObjectDistances, object_distances
+from napari_mtseg.metrics.objects import FOUND_SHARE, ObjectMatching, match_objects
+from napari_mtseg.metrics.overlap import count_overlap
+from napari_mtseg.metrics.surface import surface_distances
+from napari_mtseg.storage.prediction_files import has_prediction, load_prediction
+from napari_mtseg.storage.project import Project
+from napari_mtseg.storage.run_folder import find_run
+from napari_mtseg.workflows.mask_files import MaskValues
+from napari_mtseg.workflows.scores import (
+    ClassScores,
+    Evaluation,
+    ImageScores,
+    ObjectScores,
+)
+from napari_mtseg.workflows.truth import FileTruth, PaintedTruth
+
+
+def evaluate_masks(  # noqa: PLR0913 - two answers and what they need
+    prediction: Prediction,
+    truth: NDArray[np.uint32],
+    class_of: Mapping[int, int],
+    *,
+    spacing: tuple[float, ...],
+    n_classes: int | None = None,
+    known: NDArray[np.bool_] | None = None,
+    image_id: str = "",
+    name: str = "",
+) -> ImageScores:
+    """Score one prediction against exact objects.
+
+    Parameters
+    ----------
+    prediction : Prediction
+        Its classes score overlap and surfaces, its instances objects.
+    truth : ([Z,] Y, X) uint32
+        Exact objects by id, 0 elsewhere.
+    class_of : Mapping[int, int]
+        Class of each exact object.
+    spacing : tuple of float
+        Voxel size along ([Z,] Y, X).
+    n_classes : int, optional
+        Classes to score; by default up to the highest that occurs.
+    known : ([Z,] Y, X) bool, optional
+        True where the truth is known; nothing outside counts, and objects are cut off
+        at its edge.
+    image_id, name : str
+        Passed on to the result.
+
+    Returns
+    -------
+    ImageScores
+        By the rules of METHODS.md section 0 for empty cases.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or an object has no class.
+    """
+    found = ObjectMasks(objects=prediction.instances, class_of=prediction.class_of)
+    exact = ObjectMasks(objects=truth, class_of=class_of)
+    inside = np.ones(truth.shape, bool) if known is None else known
+    highest = max([1, *prediction.class_of.values(), *class_of.values()])
+    instance_classes, truth_classes = found.class_map(), exact.class_map()
+    classes: dict[int, ClassScores] = {}
+    rows: list[ObjectScores] = []
+    for c in range(1, (n_classes or highest) + 1):
+        ours = np.where(inside & (instance_classes == c), found.objects, UNPAINTED)
+        theirs = np.where(inside & (truth_classes == c), truth, UNPAINTED)
+        matching = match_objects(ours, theirs)
+        distances = object_distances(ours, theirs, matching, spacing=spacing)
+        classes[c] = _class_scores(
+            inside & (prediction.classes == c),
+            theirs != UNPAINTED,
+            matching,
+            object_hausdorff=distances.hausdorff,
+            spacing=spacing,
+        )
+        rows.extend(_object_rows(c, matching, distances))
+    return ImageScores(
+        image_id=image_id, name=name, classes=classes, objects=tuple(rows)
+    )
+
+
+def evaluate_project(  # noqa: PLR0913 - one argument per choice of the user
+    project: Project,
+    run_name: str | None = None,
+    masks: Path | None = None,
+    *,
+    split: Split | str = "test",
+    values: MaskValues = "objects",
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Score a run's predictions of the images of one split.
+
+    Parameters
+    ----------
+    project : Project
+        Where images, runs and predictions are.
+    run_name : str, optional
+        The run; the newest by default.
+    masks : Path, optional
+        Folder of complete masks, named like the images. Without it, the project's
+        full masks count, inside their complete regions; accepted predictions never.
+    split : {'test', 'validate', 'train', 'all'}
+        Which images.
+    values : {'objects', 'classes'}
+        What the values of the masks mean.
+    seed : int
+        Seed of the bootstrap intervals.
+    progress : callable, optional
+        Called with the number of images done and to do.
+
+    Returns
+    -------
+    Evaluation
+        Scores per image and object; intervals from its ``summary``.
+
+    Raises
+    ------
+    RunError
+        If there is no such run, or it has not predicted one of the images.
+    AnnotationError
+        If no image has a mask, or a mask does not fit.
+    ProjectError
+        If no image is of the split.
+    """
+    run = find_run(project.path, run_name).path.name
+    entries = _of_split(project, split)
+    truth = (
+        PaintedTruth(project, entries, split)
+        if masks is None
+        else FileTruth(project, entries, Path(masks), values)
+    )
+    folder = project.path / "predictions" / run
+    _check_predicted(project, run, truth.entries, split)
+    scores = []
+    for entry in truth.entries:
+        exact, known = truth.of(entry)
+        scores.append(
+            evaluate_masks(
+                load_prediction(folder / entry.id),
+                exact.objects,
+                exact.class_of,
+                spacing=entry.spacing,
+                n_classes=project.info.n_classes,
+                known=known,
+                image_id=entry.id,
+                name=entry.name,
+            )
+        )
+        if progress is not None:
+            progress(len(scores), len(truth.entries))
+    return Evaluation(
+        run=run,
+        split=split,
+        truth=truth.description,
+        class_names=tuple(c.name for c in project.info.classes),
+        unit=truth.entries[0].unit,
+        seed=seed,
+        images=tuple(scores),
+        notices=truth.notices + _unit_notices(truth.entries),
+    )
+
+
+def _class_scores(
+    ours: NDArray[np.bool_],
+    theirs: NDArray[np.bool_],
+    matching: ObjectMatching,
+    *,
+    object_hausdorff: float,
+    spacing: tuple[float, ...],
+) -> ClassScores:
+    counts = count_overlap(ours, theirs)
+    surface = surface_distances(ours, theirs, spacing=spacing)
+    return ClassScores(
+        dice=counts.dice,
+        jaccard=counts.jaccard,
+        precision=counts.precision,
+        recall=counts.recall,
+        ravd=counts.relative_volume_difference,
+        hausdorff=surface.hausdorff,
+        hausdorff95=surface.hausdorff95,
+        asd=surface.mean_to_reference,
+        assd=surface.symmetric_mean,
+        object_dice=matching.dice,
+        object_hausdorff=object_hausdorff,
+        object_f1=matching.f1,
+        n_predicted=matching.predicted.ids.size,
+        n_reference=matching.reference.ids.size,
+        one_empty=surface.one_empty,
+        both_empty=surface.both_empty,
+    )
+
+
+def _object_rows(
+    class_id: int, matching: ObjectMatching, distances: ObjectDistances
+) -> list[ObjectScores]:
+    """Rows of all reference objects, then of the predicted ones that overlap none."""
+    exact, found = matching.reference, matching.predicted
+    covers = found.overlaps >= FOUND_SHARE * found.partner_sizes
+    answered = {int(i) for i in found.partners[covers & (found.partners != UNPAINTED)]}
+    rows = [
+        ObjectScores(
+            class_id=class_id,
+            reference=int(exact.ids[i]),
+            prediction=int(exact.partners[i]) or None,
+            size=int(exact.sizes[i]),
+            partner_size=int(exact.partner_sizes[i]),
+            dice=float(exact.dice[i]),
+            hausdorff=float(distances.reference[i]),
+            found=int(exact.ids[i]) in answered,
+        )
+        for i in range(exact.ids.size)
+    ]
+    rows.extend(
+        ObjectScores(
+            class_id=class_id,
+            reference=None,
+            prediction=int(found.ids[i]),
+            size=int(found.sizes[i]),
+            partner_size=0,
+            dice=0.0,
+            hausdorff=float(distances.predicted[i]),
+            found=False,
+        )
+        for i in np.flatnonzero(found.partners == UNPAINTED)
+    )
+    return rows
+
+
+def _of_split(project: Project, split: str) -> list[ImageEntry]:
+    project.n_channels()
+    if split not in {*get_args(Split), "all"}:
+        raise ProjectError(
+            f"There is no split '{split}'. Choose train, validate, test or all."
+        )
+    entries = [e for e in project.images if split in {e.split, "all"}]
+    if not entries:
+        raise ProjectError(
+            f"The project '{project.info.name}' has no images of split '{split}'. "
+            "Choose another with --split, or set the split with 'mtseg project split'."
+        )
+    return entries
+
+
+def _check_predicted(
+    project: Project, run: str, entries: Sequence[ImageEntry], split: str
+) -> None:
+    folder = project.path / "predictions" / run
+    missing = [e for e in entries if not has_prediction(folder / e.id)]
+    if missing:
+        raise RunError(
+            f"Run '{run}' has not predicted '{missing[0].name}' ({len(missing)} of "
+            f"{len(entries)} images are missing). First run 'mtseg predict "
+            f"{project.path.name} --run {run} --split {split}'."
+        )
+
+
+def _unit_notices(entries: Sequence[ImageEntry]) -> tuple[str, ...]:
+    units = sorted({entry.unit for entry in entries})
+    if len(units) == 1:
+        return ()
+    return (
+        f"Images have different units ({', '.join(units)}): mean distances mix them.",
+    )

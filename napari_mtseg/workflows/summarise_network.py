@@ -1,0 +1,55 @@
+"""What the network of a method consists of, for given settings."""
+
+from dataclasses import dataclass
+
+import torch
+
+from napari_mtseg.domain.errors import SettingsError
+from napari_mtseg.domain.training_settings import TrainingSettings
+from napari_mtseg.methods.catalog import load_method
+from napari_mtseg.methods.protocol import Method, Task
+from napari_mtseg.networks.summary import LayerRow, layer_table, parameter_counts
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkSummary:
+    """Layers and parameter counts of one network."""
+
+    layers: tuple[LayerRow, ...]
+    """in the order in which they run"""
+    conv_weights: int
+    """weights of convolutions without biases"""
+    total: int
+    """all trainable numbers"""
+    size: tuple[int, ...]
+    """([Z,] Y, X) of the image for which the layers' sizes are given: one patch"""
+
+
+def summarise_network(
+    key: str, settings: TrainingSettings, task: Task
+) -> NetworkSummary:
+    """Describe the network that a method makes for a task.
+
+    Shapes alone are computed, on torch's meta device: no memory is taken.
+
+    Raises
+    ------
+    SettingsError
+        If the settings do not make a network.
+    """
+    method: Method = load_method(key)(settings, task)
+    depth = (settings.patch_depth,) if task.ndim == 3 else ()
+    size = (*depth, settings.patch, settings.patch)
+    try:
+        with torch.device("meta"):
+            network = method.network()
+    except ValueError as error:
+        raise SettingsError(
+            f"These settings make no network: {error}. Change levels or "
+            "multi_task_blocks."
+        ) from None
+    return NetworkSummary(
+        layers=tuple(layer_table(network, task.n_channels, size)),
+        size=size,
+        **parameter_counts(network),
+    )

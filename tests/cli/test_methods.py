@@ -1,0 +1,123 @@
+import json
+import subprocess
+import sys
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from napari_mtseg.cli.methods import show_methods
+from napari_mtseg.domain.errors import SettingsError
+from napari_mtseg.methods.catalog import CATALOG, settings_model
+
+app = typer.Typer()
+app.command()(show_methods)
+
+
+def run(*words: str) -> str:
+    done = CliRunner().invoke(app, list(words), catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def networks(*words: str) -> dict[str, dict[str, int]]:
+    return json.loads(run(*words, "--summary", "--json"))["networks"]
+
+
+def test_every_method_is_listed_with_what_it_learns_from():
+    text = run()
+    for entry in CATALOG.values():
+        assert entry.key in text
+    assert "learns from" in text
+    listed = json.loads(run("--json"))
+    assert [e["uses"] for e in listed] == [e.uses for e in CATALOG.values()]
+
+
+@pytest.mark.parametrize("method", CATALOG)
+def test_every_setting_has_a_range_a_source_and_a_text(method: str):
+    facts = json.loads(run(method, "--json"))
+    model = settings_model(method)
+    assert [s["name"] for s in facts["settings"]] == list(model.model_fields)
+    for found in facts["settings"]:
+        assert found["source"] in {"paper", "code", "derived", "ours"}
+        assert found["description"]
+        assert found["range"] != "any", found["name"]
+    assert facts["presets"].keys() == {"fast", "balanced", "paper"}
+    text = run(method)
+    assert all(name in text for name in model.model_fields)
+
+
+def test_presets_for_volumes_differ():
+    def fast(ndim: str):
+        return json.loads(run("baseline", "--json", "--ndim", ndim))["presets"]["fast"]
+
+    assert fast("3")["patch"] < fast("2")["patch"]
+
+
+def test_recursive_approximation_has_the_parameters_that_follow_from_its_paper():
+    size = ("--channels", "1", "--classes", "2")
+    found = networks("recursive_approximation", *size, "--all")
+    assert found["default"]["total"] == 7_941_668
+    assert found["two tasks"]["total"] == 7_941_668
+    assert found["three tasks"]["total"] == 7_951_014
+    chosen = networks("recursive_approximation", *size, "--set", "separation=on")
+    assert chosen == {"default": found["three tasks"]}
+    variant = networks("recursive_approximation", *size, "--preset", "three tasks")
+    assert variant == {"three tasks": found["three tasks"]}
+
+
+def test_the_baseline_has_the_parameters_of_a_single_task():
+    assert networks("baseline") == {
+        "default": {"conv_weights": 7_843_168, "total": 7_849_058}
+    }
+
+
+def test_layers_add_up_to_the_total():
+    words = ("baseline", "--summary", "--json", "--channels", "3", "--classes", "4")
+    found = json.loads(run(*words, "--preset", "fast", "--ndim", "3"))
+    assert sum(row["parameters"] for row in found["layers"]) == found["total"]
+    assert found["networks"]["fast"]["total"] == found["total"]
+    assert found["layers"][-1]["output_shape"][0] == 4
+
+
+def test_the_table_shows_layers_and_counts():
+    text = run("baseline", "--summary", "--set", "levels=2", "--set", "base_channels=2")
+    assert "encoder.levels.0.0.conv" in text
+    assert "conv_weights" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["magic"], "There is no method 'magic'. Choose one of:"),
+        (["--summary"], "--summary needs a method, for example:"),
+        (["baseline", "--all"], "--preset, --set and --all are for --summary."),
+        (["baseline", "--summary", "--set", "levels=99"], "Setting 'levels' is 99 but"),
+        (["baseline", "--summary", "--set", "swirl=1"], "There is no setting 'swirl'."),
+        (
+            ["baseline", "--summary", "--preset", "x"],
+            "has no preset 'x'. Choose one of:",
+        ),
+        (
+            ["recursive_approximation", "--summary", "--set", "levels=1"],
+            "These settings make no network:",
+        ),
+    ],
+)
+def test_a_wrong_choice_gets_a_sentence(words: list[str], sentence: str):
+    done = CliRunner().invoke(app, words)
+    assert isinstance(done.exception, SettingsError)
+    assert sentence in str(done.exception)
+
+
+@pytest.mark.parametrize("words", [[], ["baseline"], ["baseline", "--json"]])
+def test_describing_methods_imports_no_torch(words: list[str]):
+    code = (
+        "import sys, typer\n"
+        "from napari_mtseg.cli.methods import show_methods\n"
+        f"sys.argv = ['mtseg', *{words!r}]\n"
+        "app = typer.Typer(); app.command()(show_methods)\n"
+        "app(standalone_mode=False)\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

@@ -1,0 +1,154 @@
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from napari_mtseg.cli.export import run_export
+from napari_mtseg.cli.predict import run_predict
+from napari_mtseg.domain.errors import (
+    ImageError,
+    ModelError,
+    MtsegError,
+    RunError,
+    SettingsError,
+)
+from napari_mtseg.storage.prediction_files import has_prediction
+from napari_mtseg.storage.project import Project
+from tests.tiny_run import tiny_project, tiny_run, write_image
+
+app = typer.Typer()
+app.command("predict")(run_predict)
+app.command("export")(run_export)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    made = tiny_project(tmp_path)
+    tiny_run(made)
+    return made
+
+
+@pytest.fixture
+def model(project: Project, tmp_path: Path) -> Path:
+    done = run("export", project.path, "--out", tmp_path / "nuclei")
+    assert done.exit_code == 0, done.output
+    return tmp_path / "nuclei"
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def refused(kind: type[MtsegError], *words: object) -> str:
+    done = run(*words)
+    assert isinstance(done.exception, kind), done.output
+    assert done.exit_code != 0
+    return str(done.exception)
+
+
+def test_the_images_of_a_project_are_predicted(project: Project):
+    done = run("predict", project.path)
+    assert done.exit_code == 0, done.output
+    assert "3 images predicted:" in done.stderr
+    name = project.path / "predictions" / next(project.path.glob("runs/*")).name
+    assert all(has_prediction(name / entry.id) for entry in project.images)
+
+
+def test_a_split_of_a_project_is_predicted_and_told_as_json(project: Project):
+    found = json.loads(run("predict", project.path, "--split", "test", "--json").stdout)
+    assert [p["image"] for p in found["predicted"]] == ["test.tif"]
+    assert found["failed"] == []
+    assert found["predicted"][0]["objects"].keys() == {"nucleus"}
+
+
+def test_a_project_is_found_without_its_suffix(project: Project):
+    assert (
+        run("predict", project.path.with_suffix(""), "--split", "test").exit_code == 0
+    )
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_an_exported_model_predicts_without_its_project(
+    project: Project, tmp_path: Path, zipped: bool
+):
+    target = tmp_path / ("m.zip" if zipped else "m")
+    words = ["--zip"] if zipped else []
+    shown = run("export", project.path, "--out", tmp_path / "m", *words, "--json")
+    assert json.loads(shown.stdout)["model"] == str(target)
+    images = tmp_path / "images"
+    write_image(images / "a.tif")
+    project.path.rename(tmp_path / "gone")
+    done = run(
+        "predict", target, images, "--out", tmp_path / "out", "--maps", "classes"
+    )
+    assert done.exit_code == 0, done.output
+    assert "1 image predicted:" in done.stderr
+    assert [f.name for f in (tmp_path / "out").iterdir()] == ["a_classes.tif"]
+
+
+def test_failed_images_are_listed_and_the_exit_code_is_one(model: Path, tmp_path: Path):
+    images = tmp_path / "images"
+    write_image(images / "a.tif")
+    (images / "b.tif").write_text("no image")
+    words = ("predict", model, images, tmp_path / "gone.tif", "--out", tmp_path / "out")
+    done = run(*words)
+    assert done.exit_code == 1
+    assert "1 image predicted:" in done.stderr
+    assert "2 failed:" in done.stderr
+    assert "'b.tif' cannot be read" in done.stderr
+    assert "gone.tif" in done.stderr
+    as_json = run(*words, "--json")
+    assert as_json.exit_code == 1
+    failed = json.loads(as_json.stdout)["failed"]
+    assert [f["image"] for f in failed] == ["b.tif", "gone.tif"]
+
+
+def test_a_model_for_other_channels_names_the_file(model: Path, tmp_path: Path):
+    file = write_image(tmp_path / "rgb.tif", (24, 20, 3), photometric="rgb")
+    done = run("predict", model, file, "--out", tmp_path / "out")
+    assert done.exit_code == 1
+    assert "The model expects 1 channel but 'rgb.tif' has 3." in done.stderr
+    words = ("--channels", "0", "--out", tmp_path / "out")
+    assert run("predict", model, file, *words).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ([], "A model needs images and a folder for the results, for example:"),
+        (["a.tif"], "A model needs images and a folder for the results, for example:"),
+        (
+            ["a.tif", "--out", "o", "--run", "x"],
+            "a model has no runs or split. Leave out",
+        ),
+        (["a.tif", "--out", "o", "--maps", "x"], "There is no map 'x'. Choose from:"),
+        (["a.tif", "--out", "o", "--channels", "red"], "must be numbers from 0"),
+        (["a.tif", "--out", "o", "--device", "tpu"], "Device 'tpu' is not known"),
+    ],
+)
+def test_a_wrong_choice_for_a_model_gets_a_sentence(
+    model: Path, words: list[str], sentence: str
+):
+    assert sentence in refused(SettingsError, "predict", model, *words)
+
+
+def test_options_of_a_model_are_refused_for_a_project(project: Project):
+    words = ("predict", project.path, "a.tif", "--out", "o")
+    found = refused(SettingsError, *words)
+    assert "is a project, whose own images are predicted. Leave out IMAGES and" in found
+
+
+def test_what_is_missing_is_named(project: Project, tmp_path: Path):
+    words = ("predict", tmp_path / "nothing", "a.tif", "--out", "o")
+    assert "There is no model" in refused(ModelError, *words)
+    no_run = ("predict", project.path, "--run", "nothing")
+    assert "has no run 'nothing'" in refused(RunError, *no_run)
+    empty = Project.create(tmp_path / "empty.mtseg", classes=["a"])
+    assert "has no images" in refused(ImageError, "predict", empty.path)
+
+
+def test_an_export_never_writes_over_what_exists(project: Project, model: Path):
+    words = ("export", project.path, "--out", model)
+    assert "exists already" in refused(ModelError, *words)

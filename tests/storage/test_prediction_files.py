@@ -1,0 +1,109 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_mtseg.domain.errors import ProjectError
+from napari_mtseg.domain.prediction import Prediction
+from napari_mtseg.storage import prediction_files
+from napari_mtseg.storage.prediction_files import (
+    has_prediction,
+    load_map,
+    load_prediction,
+    save_prediction,
+)
+
+
+def prediction_of(shape: tuple[int, ...], **maps: np.ndarray) -> Prediction:
+    rng = np.random.default_rng(0)
+    classes = rng.integers(0, 3, shape, np.uint8)
+    return Prediction(
+        classes=classes,
+        probabilities=rng.random((3, *shape)).astype(np.float16),
+        instances=classes.astype(np.uint32) * 100_000,
+        class_of={100_000: 1, 200_000: 2},
+        maps=maps,
+        scores={"quality": 0.25, "undefined": float("nan")},
+    )
+
+
+def save(folder, prediction: Prediction) -> None:
+    size = (1.0,) * prediction.classes.ndim
+    save_prediction(folder, prediction, spacing=size, unit="pixel")
+
+
+# Shapes that a TIFF reader could take for colours or drop an axis of.
+@pytest.mark.parametrize(
+    "shape", [(5, 7), (3, 4), (7, 3), (4, 5, 3), (1, 5, 6), (5, 1)]
+)
+def test_a_prediction_comes_back_as_it_was_saved(tmp_path, shape):
+    maps = {
+        "contours": np.arange(np.prod(shape)).reshape(shape) % 2 == 0,
+        "distance": np.linspace(-1, 1, int(np.prod(shape)), dtype=np.float32).reshape(
+            shape
+        ),
+    }
+    saved = prediction_of(shape, **maps)
+    save(tmp_path / "p", saved)
+    loaded = load_prediction(tmp_path / "p")
+    pairs: list[tuple[Any, Any]] = [
+        (saved.classes, loaded.classes),
+        (saved.instances, loaded.instances),
+        (saved.probabilities, loaded.probabilities),
+        *((maps[name], loaded.maps[name]) for name in maps),
+    ]
+    for one, other in pairs:
+        assert one.dtype == other.dtype
+        assert np.array_equal(one, other)
+    assert loaded.class_of == saved.class_of
+    assert loaded.scores["quality"] == 0.25
+    assert np.isnan(loaded.scores["undefined"])
+    assert (load_map(tmp_path / "p", "instances") == saved.instances).all()
+
+
+def test_a_prediction_that_was_cut_off_does_not_look_whole(tmp_path, monkeypatch):
+    save(tmp_path / "p", prediction_of((4, 4)))
+
+    def crash(path, values):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(prediction_files, "_write_map", crash)
+    with pytest.raises(KeyboardInterrupt):
+        save(tmp_path / "p", prediction_of((4, 4)))
+    assert not has_prediction(tmp_path / "p")
+    with pytest.raises(ProjectError, match="There is no whole prediction in"):
+        load_prediction(tmp_path / "p")
+
+
+def test_maps_of_an_earlier_prediction_do_not_stay(tmp_path):
+    shape = (4, 4)
+    save(tmp_path / "p", prediction_of(shape, old=np.zeros(shape, np.uint8)))
+    save(tmp_path / "p", prediction_of(shape))
+    assert not (tmp_path / "p" / "old.tif").exists()
+    assert load_prediction(tmp_path / "p").maps == {}
+
+
+def test_a_damaged_map_is_named(tmp_path):
+    save(tmp_path / "p", prediction_of((4, 4)))
+    (tmp_path / "p" / "classes.tif").write_bytes(b"II*\0 nonsense")
+    with pytest.raises(ProjectError, match=r"classes.tif' is missing or damaged"):
+        load_prediction(tmp_path / "p")
+
+
+@pytest.mark.parametrize("name", ["classes", "../up", "A b"])
+def test_a_map_cannot_leave_the_folder_or_hide_another(tmp_path, name):
+    bad = prediction_of((4, 4), **{name: np.zeros((4, 4), np.uint8)})
+    with pytest.raises(ValueError, match="a map cannot be called"):
+        save(tmp_path / "p", bad)
+
+
+def test_an_unknown_map_and_a_newer_format_are_said(tmp_path):
+    save(tmp_path / "p", prediction_of((4, 4)))
+    with pytest.raises(ProjectError, match="has no map 'entropy': classes"):
+        load_map(tmp_path / "p", "entropy")
+    facts = tmp_path / "p" / "prediction.json"
+    facts.write_text(
+        facts.read_text().replace('"format_version": 1', '"format_version": 9')
+    )
+    with pytest.raises(ProjectError, match="has format version 9"):
+        load_prediction(tmp_path / "p")

@@ -1,0 +1,92 @@
+from pathlib import Path
+
+import pytest
+
+from napari_mtseg.domain.errors import ModelError, RunError
+from napari_mtseg.storage.checkpoint import load_checkpoint, save_checkpoint
+from napari_mtseg.storage.model_folder import load_model_folder
+from napari_mtseg.storage.project import Project
+from napari_mtseg.storage.write import write_json
+from napari_mtseg.workflows.export import export_model
+from tests.tiny_run import tiny_project, tiny_run
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return tiny_project(tmp_path)
+
+
+def test_a_model_says_where_it_comes_from(project: Project, tmp_path: Path):
+    run = tiny_run(project, seed=5)
+    info, tensors = load_model_folder(export_model(project, None, tmp_path / "nuclei"))
+    facts = info.provenance
+    assert (info.name, info.method, info.n_channels) == ("nuclei", "baseline", 1)
+    assert (info.axes, info.spacing, info.unit) == ("CYX", (1.0, 1.0), "pixel")
+    assert [c.name for c in info.classes] == ["nucleus"]
+    assert (facts.run, facts.seed, facts.step) == (run.path.name, 5, 7)
+    assert facts.metrics["score"] == 0.75
+    assert facts.measured_on.startswith("full masks of 1 image held out")
+    trained_on = {e.fingerprint for e in project.images if e.split == "train"}
+    assert set(facts.trained_on) == trained_on
+    assert (facts.n_images, facts.n_full, facts.n_partial) == (1, 1, 0)
+    assert tensors.keys() == load_checkpoint(run.checkpoint("best"))[0].keys()
+
+
+def test_the_card_answers_what_a_stranger_asks(project: Project, tmp_path: Path):
+    tiny_run(project)
+    card = (export_model(project, None, tmp_path / "nuclei") / "README.md").read_text()
+    for text in (
+        "# nuclei\n",
+        "nucleus, in 2D images with 1 channel.",
+        "Method: plain u-net (`baseline`)",
+        "Trained on 1 image: full masks on 1.",
+        "| Dice of nucleus | 0.750 |",
+        "mtseg predict nuclei IMAGES --out results",
+        "not a medical device",
+        "never runs code",
+    ):
+        assert text in card
+
+
+def test_a_card_without_metrics_says_not_measured(project: Project, tmp_path: Path):
+    run = tiny_run(project)
+    tensors, state = load_checkpoint(run.checkpoint("best"))
+    save_checkpoint(run.checkpoint("best"), tensors, {**state, "metrics": {}})
+    card = (export_model(project, None, tmp_path / "m") / "README.md").read_text()
+    assert "## How good it is\n\nNot measured.\n" in card
+
+
+def test_a_zip_is_named_as_one(project: Project, tmp_path: Path):
+    tiny_run(project)
+    written = export_model(project, None, tmp_path / "m.v2", as_zip=True)
+    assert written == tmp_path / "m.v2.zip"
+    assert load_model_folder(written)[0].name == "m.v2"
+
+
+def test_a_run_is_chosen_by_name(project: Project, tmp_path: Path):
+    first, _ = tiny_run(project, seed=1), tiny_run(project, seed=2)
+    written = export_model(project, first.path.name, tmp_path / "m")
+    assert load_model_folder(written)[0].provenance.seed == 1
+    with pytest.raises(RunError, match="has no run 'nothing'"):
+        export_model(project, "nothing", tmp_path / "n")
+
+
+def test_what_exists_is_refused_before_anything_is_read(
+    project: Project, tmp_path: Path
+):
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "keep.txt").write_text("mine")
+    with pytest.raises(ModelError, match="exists already"):
+        export_model(project, None, tmp_path / "m")
+    assert (tmp_path / "m" / "keep.txt").read_text() == "mine"
+
+
+def test_weights_for_other_classes_than_the_project_has_now_are_named(
+    project: Project, tmp_path: Path
+):
+    tiny_run(project)
+    classes = [*project.info.classes, {"name": "debris", "colour": "#112233"}]
+    facts = project.info.changed({"classes": classes}).model_dump(mode="json")
+    write_json(project.path / "project.json", facts)
+    with pytest.raises(RunError, match="do not fit 2 classes and 1 channels"):
+        export_model(Project.open(project.path), None, tmp_path / "m")

@@ -1,0 +1,374 @@
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from tests.tiny_projects import TINY, disc_project
+
+from napari_mtseg.domain.errors import AnnotationError, MtsegError, SettingsError
+from napari_mtseg.domain.events import (
+    CheckpointSaved,
+    LabelsGrown,
+    Noticed,
+    PreviewReady,
+    RunStarted,
+    StageStarted,
+    StepFinished,
+    TrainingFailed,
+    TrainingFinished,
+    ValidationFinished,
+)
+from napari_mtseg.methods.catalog import CATALOG
+from napari_mtseg.storage.checkpoint import load_checkpoint
+from napari_mtseg.storage.project import Project
+from napari_mtseg.storage.run_folder import Control, RunFolder, find_run
+from napari_mtseg.workflows import learner as learner_module
+from napari_mtseg.workflows.runs import start_run
+from napari_mtseg.workflows.train import train
+
+METHODS = tuple(CATALOG)
+
+
+def settings_for(method, **values):
+    if method == "recursive_approximation":
+        steps = values.pop("steps", 6)
+        values = {"iterations": 2, "steps_per_iteration": max(steps // 2, 1), **values}
+    else:
+        values = {"steps": 6, **values}
+    return {**TINY, **values}
+
+
+def trained(project, method, **values):
+    run, _ = start_run(project, method, settings_for(method, **values), device="cpu")
+    return run, list(train(project, run))
+
+
+def of_type(events, kind):
+    return [event for event in events if isinstance(event, kind)]
+
+
+def facts(events):
+    """Return what must repeat: everything but wall times and how the run began."""
+    kept = []
+    for event in events:
+        if isinstance(event, StepFinished):
+            kept.append((event.step, event.losses))
+        elif isinstance(event, LabelsGrown):
+            kept.append((event.iteration, event.grown_share))
+        elif isinstance(event, ValidationFinished):
+            kept.append((event.step, event.metrics, event.is_best))
+    return kept
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_method_halves_its_loss_on_one_tiny_image(tmp_path, method):
+    project = disc_project(tmp_path, n_images=1, full=1)
+    _, events = trained(project, method, steps=60, learning_rate=5e-3)
+    losses = [event.losses["total"] for event in of_type(events, StepFinished)]
+    assert np.mean(losses[-5:]) < 0.5 * np.mean(losses[:3])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_method_trains_on_volumes(tmp_path, method):
+    project = disc_project(tmp_path, n_images=2, full=1, ndim=3)
+    _, events = trained(project, method, steps=2)
+    assert of_type(events, TrainingFinished)[0].reason == "done"
+
+
+def test_events_come_in_order_and_are_kept_in_the_run_folder(tmp_path):
+    project = disc_project(tmp_path)
+    run, events = trained(project, "recursive_approximation", steps=4)
+    kinds = [type(event) for event in events if not isinstance(event, Noticed)]
+    stage = [StageStarted, StepFinished, StepFinished, LabelsGrown, CheckpointSaved]
+    assert kinds == [RunStarted, *stage, *stage, CheckpointSaved, TrainingFinished]
+    assert list(run.events()) == events
+    assert [e.step for e in of_type(events, StepFinished)] == [1, 2, 3, 4]
+
+
+def test_grown_labels_of_every_iteration_are_kept_and_never_shrink(tmp_path):
+    project = disc_project(tmp_path)
+    run, events = trained(project, "recursive_approximation", steps=4)
+    files = of_type(events, LabelsGrown)[-1].files
+    assert all((run.path / name).exists() for name in files.values())
+    for image_id in files:
+        labels = [run.load_grown(i, image_id) for i in range(3)]
+        for before, after in zip(labels, labels[1:], strict=False):
+            assert (after[before > 0] == before[before > 0]).all()
+
+
+def test_the_same_seed_gives_the_same_run_and_another_seed_another(tmp_path):
+    project = disc_project(tmp_path)
+    runs = [
+        start_run(
+            project, "baseline", settings_for("baseline"), seed=seed, device="cpu"
+        )
+        for seed in (3, 3, 4)
+    ]
+    first, same, other = (facts(train(project, run)) for run, _ in runs)
+    assert first == same
+    assert first != other
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("n_events", [3, 7, 9])
+def test_a_run_that_was_left_goes_on_as_if_it_had_not_been(tmp_path, method, n_events):
+    project = disc_project(tmp_path, validate=1)
+    values = {"checkpoint_every": 2, "validate_every": 3}
+    whole, events = trained(project, method, **values)
+    cut, _ = start_run(
+        project, method, settings_for(method, **values), device="cpu"
+    )
+    begun = train(project, cut)
+    for _ in range(n_events):
+        next(begun)
+    begun.close()
+    list(train(project, cut))
+    assert facts(cut.events()) == facts(events)
+    assert_same_weights(cut, whole)
+
+
+@pytest.mark.slow
+def test_a_killed_process_is_resumed_bit_for_bit(tmp_path):
+    """Kill -9 at a random step: weights, losses and grown labels end up the same."""
+    project = disc_project(tmp_path, validate=1)
+    values = settings_for(
+        "recursive_approximation", steps=40, checkpoint_every=3, validate_every=7
+    )
+    whole, _ = start_run(project, "recursive_approximation", values, device="cpu")
+    killed, _ = start_run(project, "recursive_approximation", values, device="cpu")
+    train_in_process(project, whole).wait(timeout=120)
+    process = train_in_process(project, killed)
+    kill_after(process, killed, n_steps=random.randint(2, 35))  # noqa: S311
+    assert not killed.path.joinpath("metrics.json").exists()
+    assert train_in_process(project, killed).wait(timeout=120) == 0
+    assert facts(killed.events()) == facts(whole.events())
+    assert_same_weights(killed, whole)
+    for entry in project.images:
+        first, second = killed.load_grown(2, entry.id), whole.load_grown(2, entry.id)
+        assert np.array_equal(first, second)
+
+
+def train_in_process(project, run):
+    script = (
+        "import sys, torch; torch.set_num_threads(1)\n"
+        "from pathlib import Path\n"
+        "from napari_mtseg.storage.project import Project\n"
+        "from napari_mtseg.storage.run_folder import RunFolder\n"
+        "from napari_mtseg.workflows.train import train\n"
+        "for _ in train(Project.open(Path(sys.argv[1])), RunFolder(Path(sys.argv[2]))):"
+        " pass\n"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", script, str(project.path), str(run.path)]
+    )
+
+
+def kill_after(process, run, *, n_steps):
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if len(of_type(run.events(), StepFinished)) >= n_steps:
+            break
+        if process.poll() is not None:
+            raise RuntimeError("the training ended before it could be killed")
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def assert_same_weights(first: RunFolder, second: RunFolder):
+    for name in ("last", "best"):
+        ours, our_state = load_checkpoint(first.checkpoint(name))
+        theirs, their_state = load_checkpoint(second.checkpoint(name))
+        assert our_state == their_state
+        assert ours.keys() == theirs.keys()
+        assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+
+
+def test_stop_in_the_control_file_ends_the_run_and_resume_goes_on(tmp_path):
+    project = disc_project(tmp_path)
+    run, _ = start_run(project, "baseline", settings_for("baseline"), device="cpu")
+    events = []
+    for event in train(project, run):
+        events.append(event)
+        if isinstance(event, StepFinished) and event.step == 2:
+            run.set_control(Control(stop=True))
+    assert events[-1] == TrainingFinished(step=2, reason="stopped", metrics={})
+    assert run.checkpoint("best").exists()
+    run.set_control(Control())
+    rest = list(train(project, run))
+    assert of_type(rest, RunStarted)[0].resumed_at == 2
+    assert rest[-1].reason == "done"
+    assert [e.step for e in of_type(run.events(), StepFinished)] == [1, 2, 3, 4, 5, 6]
+
+
+def test_the_best_weights_on_validation_images_are_kept(tmp_path):
+    project = disc_project(tmp_path, validate=1)
+    run, events = trained(project, "baseline", steps=8, validate_every=2)
+    scores = [e.metrics["score"] for e in of_type(events, ValidationFinished)]
+    _, state = load_checkpoint(run.checkpoint("best"))
+    assert state["metrics"]["score"] == max(scores)
+    assert events[-1].metrics["score"] == max(scores)
+
+
+def test_without_validation_images_the_user_is_told_and_the_last_weights_kept(tmp_path):
+    project = disc_project(tmp_path)
+    run, events = trained(project, "baseline")
+    assert of_type(events, Noticed)[0].message == (
+        "No validation image is annotated: the weights of the last steps are kept. Set "
+        "an annotated image's split to 'validate' to keep the best."
+    )
+    assert load_checkpoint(run.checkpoint("best"))[1]["step"] == 6
+
+
+def test_the_current_image_is_predicted_while_training(tmp_path):
+    project = disc_project(tmp_path)
+    run, _ = start_run(
+        project, "baseline", settings_for("baseline", preview_every=2), device="cpu"
+    )
+    wanted = project.images[0].id
+    run.set_control(Control(current_image=wanted))
+    previews = of_type(train(project, run), PreviewReady)
+    assert [p.step for p in previews] == [2, 4, 6]
+    with np.load(run.path / previews[-1].file) as maps:
+        assert maps["classes"].shape == project.images[0].spatial_shape
+
+
+def test_running_out_of_memory_halves_the_batch_and_goes_on(tmp_path, monkeypatch):
+    project = disc_project(tmp_path)
+    step = learner_module.Learner.step
+
+    def hungry(self, sampler, rng):
+        if sampler.batch_size > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return step(self, sampler, rng)
+
+    monkeypatch.setattr(learner_module.Learner, "step", hungry)
+    _, events = trained(project, "baseline")
+    messages = [e.message for e in of_type(events, Noticed)]
+    assert (
+        "The memory does not hold 2 patches at once: training goes on with 1 patches "
+        "per step." in messages
+    )
+    assert events[-1].reason == "done"
+
+
+def test_painting_after_the_start_does_not_change_a_run(tmp_path):
+    project = disc_project(tmp_path)
+    values = settings_for("baseline")
+    first, _ = start_run(project, "baseline", values, device="cpu")
+    second, _ = start_run(project, "baseline", values, device="cpu")
+    before = facts(train(project, first))
+    entry = project.images[1]
+    annotation = project.annotation(entry)
+    painted = annotation.partial.objects.copy()
+    painted[:4, :4] = 1
+    project.save_annotation(
+        entry,
+        type(annotation)(
+            **{
+                **vars(annotation),
+                "partial": type(annotation.partial)(
+                    objects=painted, class_of={1: 1, **annotation.partial.class_of}
+                ),
+            }
+        ),
+    )
+    assert facts(train(project, second)) == before
+
+
+def test_training_on_from_a_run_keeps_its_growth_except_where_the_user_edited(tmp_path):
+    project = disc_project(tmp_path, n_discs=2)
+    parent, _ = trained(project, "recursive_approximation", steps=40, beta=2.0)
+    entry = next(e for e in project.images if project.annotation(e).has_partial)
+    annotation = project.annotation(entry)
+    edited = int(annotation.partial.objects.max())
+    painted = annotation.partial.objects.copy()
+    where = np.argwhere(painted == edited)[0]
+    painted[tuple(where)] = 0
+    partial = type(annotation.partial)(
+        objects=painted, class_of=annotation.partial.class_of
+    )
+    project.save_annotation(
+        entry, type(annotation)(**{**vars(annotation), "partial": partial})
+    )
+    child, _ = start_run(
+        project,
+        "recursive_approximation",
+        settings_for("recursive_approximation", steps=2),
+        device="cpu",
+        parent=parent.path.name,
+    )
+    next(train(project, child))
+    start = child.load_grown(0, entry.id)
+    grown = parent.load_grown(2, entry.id)
+    assert np.array_equal(start == edited, painted == edited)
+    other = 1 if edited != 1 else 2
+    kept = (grown == other) & (painted == 0)
+    kept[tuple(where)] = False
+    assert (start[kept] == other).all()
+
+
+def test_a_failed_run_says_why_in_its_events(tmp_path):
+    project = disc_project(tmp_path)
+    run, _ = start_run(project, "baseline", settings_for("baseline"), device="cpu")
+    project.source_path(project.images[0]).unlink()
+    with pytest.raises(MtsegError, match="is missing"):
+        list(train(project, run))
+    assert "is missing" in of_type(run.events(), TrainingFailed)[0].message
+
+
+def test_two_processes_cannot_train_the_same_run(tmp_path):
+    project = disc_project(tmp_path)
+    run, _ = start_run(project, "baseline", settings_for("baseline"), device="cpu")
+    with run.lock(), pytest.raises(MtsegError, match="already being written"):
+        next(train(project, run))
+
+
+def test_a_loss_that_is_no_number_ends_the_run_with_one_sentence(tmp_path, monkeypatch):
+    project = disc_project(tmp_path)
+    step = learner_module.Learner.step
+
+    def diverging(self, sampler, rng):
+        losses = step(self, sampler, rng)
+        return {**losses, "total": float("nan")} if self.n_steps == 3 else losses
+
+    monkeypatch.setattr(learner_module.Learner, "step", diverging)
+    run, _ = start_run(project, "baseline", settings_for("baseline"), device="cpu")
+    with pytest.raises(AnnotationError) as error:
+        list(train(project, run))
+    assert str(error.value) == (
+        "The loss became nan at step 3. Set a smaller learning_rate and train again; "
+        "the last checkpoint is kept."
+    )
+
+
+def test_nothing_painted_is_refused_before_a_run_is_made(tmp_path):
+    project = disc_project(tmp_path, painted=False)
+    with pytest.raises(AnnotationError) as error:
+        start_run(project, "baseline", settings_for("baseline"), device="cpu")
+    assert str(error.value) == (
+        "Nothing is painted on the training images. Paint at least one object and some "
+        "background."
+    )
+    assert not (project.path / "runs").exists()
+
+
+def test_an_unknown_device_is_refused(tmp_path):
+    project = disc_project(tmp_path)
+    with pytest.raises(SettingsError, match="Device 'tpu' is not known"):
+        start_run(project, "baseline", settings_for("baseline"), device="tpu")
+
+
+def test_a_run_can_be_found_and_repeated_from_its_snapshot(tmp_path):
+    project = disc_project(tmp_path)
+    run, events = trained(project, "baseline")
+    again = Project.open(project.path)
+    found = find_run(again.path, None)
+    assert found.path == run.path
+    assert found.info.settings["steps"] == 6
+    assert of_type(events, RunStarted)[0].total_steps == 6

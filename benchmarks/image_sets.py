@@ -9,15 +9,18 @@ import tifffile
 from skimage.io import imread
 from skimage.transform import downscale_local_mean
 
+from napari_mtseg.domain.project import Colour
+from napari_mtseg.workflows.mask_files import MaskValues
+
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSet:
     """How one data folder is used."""
 
     name: str
-    colour: str
+    colour: Colour
     """'as_is', 'grey' or 'rgb'"""
-    values: str
+    values: MaskValues
     """'objects' or 'classes': what mask values mean"""
     classes: tuple[str, ...]
     shrink: int

@@ -31,7 +31,7 @@ QUICK_ROWS = ("WL", "SL", "recursive", "full")
 N_ITERATIONS = 8
 LATER_SHARE = 12
 """each growth but the first comes after 1/12 of the steps; the first after the rest"""
-HABITS = {"area_low": 0.2, "area_high": 0.5}
+AREA = (0.2, 0.5)
 """partial masks cover 20-50 % of an object, so that their Dice starts near 0.5"""
 
 
@@ -67,7 +67,7 @@ def main() -> None:
     print(text)
 
 
-def train_and_score(
+def train_and_score(  # noqa: PLR0913 - a job is described by plain values
     *,
     name: str,
     data: str,
@@ -144,7 +144,7 @@ def _project(
     simulate(
         project,
         {project.image(item.image.name).id: item.mask for item in training},
-        habits=PaintingHabits(full_count=n_full, **HABITS),
+        habits=PaintingHabits(full_count=n_full, area_low=AREA[0], area_high=AREA[1]),
         values=images.values,
         seed=seed,
     )

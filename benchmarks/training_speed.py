@@ -54,7 +54,8 @@ def main() -> None:
         print(
             f"base {row['base']:>3} {row['loop']:<18} {row['samples_per_second']:7.2f} "
             f"samples/s  ratio {row['ratio']:.2f}  batch making "
-            f"{row['batch_share']:.1%} of a step  compile {row['compile_seconds']:.0f} s"
+            f"{row['batch_share']:.1%} of a step  "
+            f"compile {row['compile_seconds']:.0f} s"
         )
 
 
@@ -114,9 +115,7 @@ def _ours(
     network, optimizer = _network(base, device, layout, compiled)
     sampler = PatchSampler(
         [
-            training_image(
-                pixels, _targets(objects), rng=np.random.default_rng(0)
-            )
+            training_image(pixels, _targets(objects), rng=np.random.default_rng(0))
             for pixels, objects in images
         ],
         size=(PATCH, PATCH),
@@ -144,16 +143,18 @@ def _monai(
     compiled: bool,
     workers: int,
 ) -> Step:
-    from monai.data import DataLoader, Dataset
-    from monai.transforms import (
-        Compose,
+    from monai.data.dataloader import DataLoader
+    from monai.data.dataset import Dataset
+    from monai.transforms.compose import Compose
+    from monai.transforms.croppad.dictionary import (
+        CenterSpatialCropd,
         RandCropByPosNegLabeld,
-        RandFlipd,
-        RandRotated,
+    )
+    from monai.transforms.intensity.dictionary import (
         RandScaleIntensityd,
         RandShiftIntensityd,
-        RandZoomd,
     )
+    from monai.transforms.spatial.dictionary import RandFlipd, RandRotated, RandZoomd
 
     both, modes = ("image", "label"), ("bilinear", "nearest")
     transform = Compose(
@@ -163,7 +164,7 @@ def _monai(
             RandZoomd(both, prob=1.0, min_zoom=0.8, max_zoom=1.25, mode=modes),
             RandFlipd(both, prob=0.5, spatial_axis=0),
             RandFlipd(both, prob=0.5, spatial_axis=1),
-            _centre_crop(both),
+            CenterSpatialCropd(both, (PATCH, PATCH)),
             RandScaleIntensityd("image", factors=0.1, prob=1.0),
             RandShiftIntensityd("image", offsets=0.1, prob=1.0),
         ]
@@ -194,12 +195,6 @@ def _monai(
     return step
 
 
-def _centre_crop(keys: tuple[str, str]) -> Any:
-    from monai.transforms import CenterSpatialCropd
-
-    return CenterSpatialCropd(keys, (PATCH, PATCH))
-
-
 def _collated(items: list[Any]) -> tuple[torch.Tensor, torch.Tensor]:
     flat = [i[0] if isinstance(i, list) else i for i in items]
     image = torch.stack([torch.as_tensor(i["image"]) for i in flat])
@@ -218,7 +213,8 @@ def _network(
     network: Any = RecursiveUNet(1, 2, base=base, levels=4).to(device)
     network = network.to(memory_format=layout).train()
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-4)
-    return (torch.compile(network) if compiled else network), optimizer
+    learner: Any = torch.compile(network) if compiled else network
+    return learner, optimizer
 
 
 def _learn(
@@ -228,7 +224,8 @@ def _learn(
     label: torch.Tensor,
 ) -> None:
     logits = network(image)
-    loss = sum(masked_cross_entropy(answer, label) for answer in logits.values())
+    terms = [masked_cross_entropy(answer, label) for answer in logits.values()]
+    loss = torch.stack(terms).sum()
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     optimizer.step()

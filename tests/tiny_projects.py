@@ -27,7 +27,7 @@ TINY = {
 SIZE = 32
 
 
-def disc_project(
+def disc_project(  # noqa: PLR0913 - one argument per property of the project
     folder: Path,
     *,
     n_images: int = 3,
@@ -60,9 +60,7 @@ def disc_project(
     return project
 
 
-def disc_image(
-    seed: int, *, ndim: int, n_discs: int
-) -> tuple[np.ndarray, np.ndarray]:
+def disc_image(seed: int, *, ndim: int, n_discs: int) -> tuple[np.ndarray, np.ndarray]:
     """Return pixels (uint8) and object ids of one image."""
     rng = np.random.default_rng(seed)
     shape = (6, SIZE, SIZE)[-ndim:]
@@ -98,9 +96,7 @@ def annotated(objects: np.ndarray, *, exact: bool) -> Annotation:
     for key in class_of:
         places = np.argwhere(objects == key)
         centre = places.mean(axis=0).round().astype(int)
-        box = tuple(
-            slice(max(c - 2, 0), c + 3) for c in centre
-        )
+        box = tuple(slice(max(c - 2, 0), c + 3) for c in centre)
         rough[box] = np.where(objects[box] == key, key, 0)
     return Annotation(
         partial=ObjectMasks(objects=rough, class_of=class_of),

@@ -49,5 +49,5 @@ def print_table(
 
 def _all_numbers(cells: Sequence[str]) -> bool:
     return bool(cells) and all(
-        cell.strip("-+%.,0123456789 e") in {"", "nan", "–"} for cell in cells
+        cell.strip("-+%.,0123456789 e") in {"", "nan"} for cell in cells
     )

@@ -22,7 +22,7 @@ def run_predict(  # noqa: PLR0913 - one argument per option
     ],
     inputs: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[IMAGES]...", help="With a model: files and folders."),
+        typer.Argument(metavar="IMAGES", help="With a model: files and folders."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="With a model: folder for the results.")

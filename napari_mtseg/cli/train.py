@@ -58,8 +58,8 @@ def run_train(  # noqa: PLR0913 - one argument per option
     if resume is not None:
         if assignments or start_from:
             raise SettingsError(
-                "--resume goes on with a run's own settings. Leave out --set and --from, "
-                "or start a new run."
+                "--resume goes on with a run's own settings. Leave out --set and "
+                "--from, or start a new run."
             )
         run = _resumed(opened, resume)
     else:
@@ -157,8 +157,9 @@ def show_progress(happened: Iterator[events.Event], run: "RunFolder") -> None:
 
 
 def _started(event: events.RunStarted, run: "RunFolder") -> str:
-    what = f"run {run.path.name}: {event.method}, {event.total_steps} steps on {event.device}"
-    return f"{what}, resumed at step {event.resumed_at}" if event.resumed_at else what
+    what = f"{event.method}, {event.total_steps} steps on {event.device}"
+    resumed = f", resumed at step {event.resumed_at}" if event.resumed_at else ""
+    return f"run {run.path.name}: {what}{resumed}"
 
 
 def _sentence(event: events.Event, run: "RunFolder") -> str:

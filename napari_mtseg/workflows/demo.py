@@ -60,9 +60,7 @@ def train_sample(
 ) -> tuple[RunFolder, Iterator[Event]]:
     """Start a fast run of recursive approximation on the sample."""
     settings = settings_of(METHOD, preset_name="fast", ndim=2, values={})
-    run, _ = start_run(
-        project, METHOD, settings.model_dump(), seed=seed, device=device
-    )
+    run, _ = start_run(project, METHOD, settings.model_dump(), seed=seed, device=device)
     return run, train(project, run)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ GROWN = (86, 180, 233)
 OUTLINE = (213, 94, 0)
 
 Rgb = NDArray[np.uint8]
+Pixel = TypeVar("Pixel", bound=np.generic)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -126,7 +128,7 @@ def _fitted(image: Rgb) -> Rgb:
     return fitted.astype(np.uint8)
 
 
-def _middle(values: NDArray[np.generic], *, axis: int = 0) -> NDArray[np.generic]:
+def _middle(values: NDArray[Pixel], *, axis: int = 0) -> NDArray[Pixel]:
     """Return the middle plane of a volume, or the image itself."""
     if values.ndim - axis < 3:
         return values

@@ -47,9 +47,9 @@ class Learner:
             precision=settings.precision,
         )
         with seeded(seed):
-            self.network = method.network()
+            network: Any = method.network()
         self._layout = self._memory_layout()
-        self.network.to(memory_format=self._layout)
+        self.network: nn.Module = network.to(memory_format=self._layout)
         # Named as the network's own, so that a checkpoint needs no wrapper to be read.
         self._names = [name for name, _ in self.network.named_parameters()]
         optimizer = torch.optim.Adam(
@@ -57,7 +57,9 @@ class Learner:
             lr=settings.learning_rate,
             weight_decay=settings.weight_decay,
         )
-        compiled = torch.compile(self.network) if settings.compile else self.network
+        compiled: Any = network
+        if settings.compile:
+            compiled = torch.compile(network)
         self._model, self._optimizer = self.fabric.setup(compiled, optimizer)
         self._mean = deepcopy(self.network).eval() if settings.average > 0 else None
         self.n_steps = 0
@@ -66,6 +68,13 @@ class Learner:
     def device(self) -> torch.device:
         """Where it learns."""
         return self.fabric.device
+
+    @property
+    def size_multiple(self) -> tuple[int, ...]:
+        """Pooling grid of the network in pixels per axis."""
+        network: Any = self.network
+        multiple: tuple[int, ...] = network.size_multiple
+        return multiple
 
     @property
     def mean_network(self) -> nn.Module:

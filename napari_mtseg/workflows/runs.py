@@ -157,11 +157,12 @@ def _checked_parent(project: Project, name: str, method: str) -> RunFolder:
     parent = find_run(project.path, name)
     if parent.info.method != method:
         raise RunError(
-            f"Run '{name}' is of method {parent.info.method}, not {method}. Start from a "
-            "run of the same method."
+            f"Run '{name}' is of method {parent.info.method}, not {method}. Start "
+            "from a run of the same method."
         )
     if not parent.checkpoint("best").exists():
         raise RunError(
-            f"Run '{name}' has no weights yet. Let it train on, or start from another run."
+            f"Run '{name}' has no weights yet. Let it train on, or start from another "
+            "run."
         )
     return parent

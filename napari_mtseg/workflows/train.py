@@ -148,8 +148,9 @@ class _Training:
         yield from self._batch_that_fits()
         if not self._validation.images and self.n_steps == 0:
             yield Noticed(
-                message="No validation image is annotated: the weights of the last steps "
-                "are kept. Set an annotated image's split to 'validate' to keep the best."
+                message="No validation image is annotated: the weights of the last "
+                "steps are kept. Set an annotated image's split to 'validate' to keep "
+                "the best."
             )
         self._sampler = self._new_sampler()
 
@@ -274,7 +275,10 @@ class _Training:
         entry = self._project.image(wanted)
         pixels = normalised_pixels(self._project, entry, self._method)
         found = self._method.interpret(self._outputs(pixels))
-        maps = {"classes": found.classes, "instances": found.instances}
+        maps: dict[str, NDArray[Any]] = {
+            "classes": found.classes,
+            "instances": found.instances,
+        }
         file = self._run.save_preview(wanted, maps)
         yield PreviewReady(step=self.n_steps, image=wanted, file=file)
 
@@ -345,7 +349,7 @@ class _Training:
             [image.pixels.shape[1:] for image in self._data.images],
             patch=s.patch,
             depth=s.patch_depth,
-            multiple=self._learner_now.network.size_multiple,
+            multiple=self._learner_now.size_multiple,
         )
 
     @property

@@ -136,9 +136,9 @@ def _check_memory(entries: list[ImageEntry], n_channels: int) -> None:
     if needed > free:
         largest = max(entries, key=lambda e: int(np.prod(e.spatial_shape)))
         raise MemoryShortageError(
-            f"The {len(entries)} training images need about {gib(needed)} of memory but "
-            f"{gib(free)} are free. Cut the largest, '{largest.name}', into tiles, or "
-            "annotate fewer images."
+            f"The {len(entries)} training images need about {gib(needed)} of memory "
+            f"but {gib(free)} are free. Cut the largest, '{largest.name}', into "
+            "tiles, or annotate fewer images."
         )
 
 

@@ -257,6 +257,16 @@ def test_an_array_that_does_not_fit_gets_a_sentence(
     assert str(caught.value) == sentence
 
 
+def test_a_single_nan_that_no_sample_meets_is_found(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("napari_mtseg.batches.normalisation.MAX_SAMPLES", 100)
+    pixels = noise(24, 20).astype(np.float32)
+    pixels[1, 1] = np.nan
+    with pytest.raises(ImageError, match="holds NaN or infinite values"):
+        model.predict(pixels)
+
+
 def test_a_volume_is_too_much_for_a_model_of_planes(model: Model, tmp_path: Path):
     image = open_image(write_image(tmp_path / "v.tif", (7, 24, 20)))
     with pytest.raises(

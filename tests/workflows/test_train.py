@@ -4,11 +4,11 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
-from tests.tiny_projects import TINY, disc_project
 
 from napari_mtseg.domain.errors import AnnotationError, MtsegError, SettingsError
 from napari_mtseg.domain.events import (
@@ -30,6 +30,7 @@ from napari_mtseg.storage.run_folder import Control, RunFolder, find_run
 from napari_mtseg.workflows import learner as learner_module
 from napari_mtseg.workflows.runs import start_run
 from napari_mtseg.workflows.train import train
+from tests.tiny_projects import TINY, disc_project
 
 METHODS = tuple(CATALOG)
 
@@ -97,7 +98,7 @@ def test_grown_labels_of_every_iteration_are_kept_and_never_shrink(tmp_path):
     assert all((run.path / name).exists() for name in files.values())
     for image_id in files:
         labels = [run.load_grown(i, image_id) for i in range(3)]
-        for before, after in zip(labels, labels[1:], strict=False):
+        for before, after in pairwise(labels):
             assert (after[before > 0] == before[before > 0]).all()
 
 
@@ -120,9 +121,7 @@ def test_a_run_that_was_left_goes_on_as_if_it_had_not_been(tmp_path, method, n_e
     project = disc_project(tmp_path, validate=1)
     values = {"checkpoint_every": 2, "validate_every": 3}
     whole, events = trained(project, method, **values)
-    cut, _ = start_run(
-        project, method, settings_for(method, **values), device="cpu"
-    )
+    cut, _ = start_run(project, method, settings_for(method, **values), device="cpu")
     begun = train(project, cut)
     for _ in range(n_events):
         next(begun)
@@ -143,7 +142,7 @@ def test_a_killed_process_is_resumed_bit_for_bit(tmp_path):
     killed, _ = start_run(project, "recursive_approximation", values, device="cpu")
     train_in_process(project, whole).wait(timeout=120)
     process = train_in_process(project, killed)
-    kill_after(process, killed, n_steps=random.randint(2, 35))  # noqa: S311
+    kill_after(process, killed, n_steps=random.randint(2, 35))
     assert not killed.path.joinpath("metrics.json").exists()
     assert train_in_process(project, killed).wait(timeout=120) == 0
     assert facts(killed.events()) == facts(whole.events())

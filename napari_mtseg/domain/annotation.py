@@ -19,8 +19,11 @@ SCRIBBLE_SEPARATOR = 2
 SCRIBBLE_FIRST_CLASS = 3
 """Scribble value of class 1; class ``k`` is painted as ``k + 2``."""
 
+N_AXES_3D = 3
+"""Axes of a 3D image without its channels: Z, Y, X."""
+
 MAX_CLASSES = 250
-"""Classes a project can hold: scribbles and class maps are uint8 with reserved codes."""
+"""Classes a project can hold: scribbles and class maps are uint8, with own codes."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -47,6 +50,7 @@ class ObjectMasks:
         """
         ids, places = _numbered(self.objects)
         table = np.array([self.class_of.get(int(i), 0) for i in ids], np.uint8)
+        table[ids == UNPAINTED] = 0
         classes = table[places].reshape(self.objects.shape)
         unknown = np.unique(self.objects[(classes == 0) & (self.objects != UNPAINTED)])
         if unknown.size:
@@ -72,7 +76,9 @@ def _numbered(
 
 def no_objects(shape: tuple[int, ...]) -> ObjectMasks:
     """Return object masks on which nothing is painted."""
-    return ObjectMasks(objects=np.zeros(shape, np.uint32), class_of=MappingProxyType({}))
+    return ObjectMasks(
+        objects=np.zeros(shape, np.uint32), class_of=MappingProxyType({})
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,13 +104,23 @@ class CompleteRegion:
         return not (self.whole or self.boxes or self.slices)
 
     def mask(self, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-        """Return ``shape`` bool, True inside the region."""
+        """Return ``shape`` bool, True inside the region.
+
+        Boxes and slices count as far as they lie inside the image.
+
+        Raises
+        ------
+        ValueError
+            If a box has another number of axes than ``shape``.
+        """
         inside = np.full(shape, self.whole)
         for box in self.boxes:
-            inside[tuple(slice(a, b) for a, b in zip(box.start, box.stop, strict=True))] = True
-        if len(shape) == 3:  # noqa: PLR2004 - planes exist in 3D only
-            for plane in self.slices:
-                inside[plane] = True
+            if not len(box.start) == len(box.stop) == len(shape):
+                raise ValueError(f"{box} has other axes than {shape}")
+            part = zip(box.start, box.stop, strict=True)
+            inside[tuple(slice(max(a, 0), max(b, 0)) for a, b in part)] = True
+        if len(shape) == N_AXES_3D:
+            inside[[plane for plane in self.slices if 0 <= plane < shape[0]]] = True
         return inside
 
 
@@ -137,7 +153,11 @@ class Annotation:
     prediction, which trains but never validates or tests"""
 
     def __post_init__(self) -> None:
-        shapes = {self.partial.objects.shape, self.scribbles.shape, self.full.objects.shape}
+        shapes = {
+            self.partial.objects.shape,
+            self.scribbles.shape,
+            self.full.objects.shape,
+        }
         if len(shapes) != 1:
             raise ValueError(f"layers of one annotation differ in shape: {shapes}")
 

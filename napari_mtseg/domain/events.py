@@ -5,6 +5,7 @@ the run folder, named in the event.
 """
 
 import json
+import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, get_args
 
@@ -135,24 +136,46 @@ _BY_KIND: dict[str, type[Any]] = {event.kind: event for event in get_args(Event)
 
 
 def to_json_line(event: Event) -> str:
-    """Return the event as one line of JSON, without a line break."""
-    return json.dumps({"event": event.kind, **asdict(event)}, separators=(",", ":"))
+    """Return the event as one line of JSON, without a line break.
+
+    NaN and infinity, which JSON does not have, are written as null.
+    """
+    values = {"event": event.kind, **_finite(asdict(event))}
+    return json.dumps(values, separators=(",", ":"), allow_nan=False)
 
 
 def from_json_line(line: str) -> Event:
     """Return the event of one JSON line.
 
-    Fields that a newer version of the program may have added are passed over.
+    Fields that a newer version of the program may have added are passed over. A
+    number that is null is NaN.
 
     Raises
     ------
     ValueError
-        If the line is no event: cut off in the middle, or of an unknown kind.
+        If the line is no event: cut off in the middle, of an unknown kind, or
+        without a field that its kind has.
     """
     values = json.loads(line)
-    if not isinstance(values, dict) or values.get("event") not in _BY_KIND:
+    kind = values.get("event") if isinstance(values, dict) else None
+    event = _BY_KIND.get(kind) if isinstance(kind, str) else None
+    if event is None or any(field.name not in values for field in fields(event)):
         raise ValueError(f"not an event: {line[:80]!r}")
-    event = _BY_KIND[values["event"]]
-    known = {f.name for f in fields(event)}
-    found: Event = event(**{k: v for k, v in values.items() if k in known})
+    found: Event = event(
+        **{field.name: _with_nan(values[field.name]) for field in fields(event)}
+    )
     return found
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _with_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_nan(item) for key, item in value.items()}
+    return math.nan if value is None else value

@@ -46,5 +46,5 @@ class Image:
     name: str
     """file name, for messages"""
     pixels: NDArray[np.generic]
-    """(C, [Z,] Y, X) in the file's own dtype; may be a lazy array that is read by slicing"""
+    """(C, [Z,] Y, X) in the file's own dtype; may be lazy, read by slicing"""
     info: ImageInfo

@@ -20,6 +20,6 @@ class Prediction:
     class_of: Mapping[int, int]
     """object id -> class"""
     maps: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
-    """further maps by name, ([Z,] Y, X): 'approximation', 'separator', 'contours', ..."""
+    """further maps by name, ([Z,] Y, X): 'approximation', 'separator', 'contours'"""
     scores: Mapping[str, float] = field(default_factory=dict)
     """numbers about the image as a whole, by name"""

@@ -42,7 +42,9 @@ class ProjectInfo(Settings):
     """layout of the folder"""
     name: str
     """name, without '.mtseg'"""
-    classes: Annotated[tuple[ClassInfo, ...], Field(min_length=1, max_length=MAX_CLASSES)]
+    classes: Annotated[
+        tuple[ClassInfo, ...], Field(min_length=1, max_length=MAX_CLASSES)
+    ]
     """classes 1, 2, ... in this order"""
     scenes: tuple[str, ...] = ()
     """names of the scenes an image can be of"""
@@ -58,12 +60,12 @@ class ProjectInfo(Settings):
 class ImageEntry(Settings):
     """One image of the project: where it is, what it is, and what it is used for."""
 
-    id: str
+    id: Annotated[str, Field(pattern="^[A-Za-z0-9_-]+$")]
     """unique in the project, used as a file name"""
     name: str
     """file name, for people"""
     source: str
-    """path of the file, '/' between parts; relative to the project folder if possible"""
+    """path of the file, '/' between parts; relative to the project if possible"""
     copied: bool = False
     """True if the file lies inside the project"""
     axes: str
@@ -98,5 +100,6 @@ class ImageEntry(Settings):
 def palette(names: tuple[str, ...]) -> tuple[ClassInfo, ...]:
     """Return classes with these names, each with a colour of its own."""
     return tuple(
-        ClassInfo(name=name, colour=PALETTE[i % len(PALETTE)]) for i, name in enumerate(names)
+        ClassInfo(name=name, colour=PALETTE[i % len(PALETTE)])
+        for i, name in enumerate(names)
     )

@@ -1,32 +1,44 @@
 """Settings: validated values from which flags, forms, files and messages follow."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from napari_mtseg.domain.errors import SettingsError
 
+_LONGEST_SHOWN = 60
+"""characters of a wrong value that a message repeats"""
+
 
 class Settings(BaseModel):
     """Base of all settings: frozen, closed to unknown names, documented per field."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        validate_default=True,
     )
 
     @classmethod
     def checked(cls, values: Mapping[str, Any]) -> Self:
-        """Validate ``values``.
+        """Validate ``values``; what was read from a file may be no mapping at all.
 
         Raises
         ------
         SettingsError
             Names the first setting that is unknown, of the wrong type or out of range.
         """
+        if not isinstance(values, Mapping):
+            raise SettingsError(
+                f"Settings are {_shown(values)} but must be names with values. "
+                "Change them and try again."
+            )
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:
@@ -91,7 +103,8 @@ def from_assignments(assignments: Sequence[str]) -> dict[str, Any]:
         name, equals, value = text.partition("=")
         if not equals or not name.strip():
             raise SettingsError(
-                f"--set got '{text}' but expects NAME=VALUE, for example --set steps=400."
+                f"--set got '{text}' but expects NAME=VALUE, for example "
+                "--set steps=400."
             )
         try:
             values[name.strip()] = json.loads(value)
@@ -120,23 +133,35 @@ def _choices(field: FieldInfo) -> tuple[Any, ...]:
     annotation = field.annotation
     if annotation is bool:
         return (True, False)
-    if getattr(annotation, "__origin__", None) is not None and "Literal" in str(annotation):
-        return tuple(annotation.__args__)  # type: ignore[union-attr]
-    return ()
+    return get_args(annotation) if get_origin(annotation) is Literal else ()
 
 
 def _range(field: FieldInfo) -> str:
     choices = _choices(field)
     if choices:
-        return " | ".join(str(c).lower() if isinstance(c, bool) else str(c) for c in choices)
+        return " | ".join(
+            str(c).lower() if isinstance(c, bool) else str(c) for c in choices
+        )
     bounds = {}
     for item in field.metadata:
         for key in ("ge", "gt", "le", "lt"):
             value = getattr(item, key, None)
             if value is not None:
                 bounds[key] = value
-    low = f"{bounds['ge']:g}" if "ge" in bounds else f">{bounds['gt']:g}" if "gt" in bounds else ""
-    high = f"{bounds['le']:g}" if "le" in bounds else f"<{bounds['lt']:g}" if "lt" in bounds else ""
+    low = (
+        f"{bounds['ge']:g}"
+        if "ge" in bounds
+        else f">{bounds['gt']:g}"
+        if "gt" in bounds
+        else ""
+    )
+    high = (
+        f"{bounds['le']:g}"
+        if "le" in bounds
+        else f"<{bounds['lt']:g}"
+        if "lt" in bounds
+        else ""
+    )
     return f"{low}..{high}" if low or high else "any"
 
 
@@ -147,10 +172,26 @@ def _sentence(model: type[Settings], error: ValidationError) -> str:
         known = ", ".join(sorted(model.model_fields))
         return f"There is no setting '{name}'. Known settings: {known}."
     if not name:
-        return f"{first['msg'].removeprefix('Value error, ')}."
-    found = first.get("input")
-    top = str(first["loc"][0])
-    expected = _range(model.model_fields[top]) if top in model.model_fields else first["msg"]
-    if expected == "any":
-        expected = first["msg"].lower()
-    return f"Setting '{name}' is {found!r} but must be {expected}. Change it and try again."
+        return f"{first['msg'].removeprefix('Value error, ').rstrip('.')}."
+    if first["type"] == "missing":
+        return f"Setting '{name}' is missing. Give it a value and try again."
+    # Of 'classes.0.colour' the model knows only 'classes'.
+    expected = _expected(model.model_fields[name]) if len(first["loc"]) == 1 else ""
+    expected = expected or re.sub(r"^\w+ should ", "", first["msg"])
+    return (
+        f"Setting '{name}' is {_shown(first['input'])} but must {expected}. "
+        "Change it and try again."
+    )
+
+
+def _expected(field: FieldInfo) -> str:
+    """Return what a value must be, or nothing where pydantic says it better."""
+    if _choices(field):
+        return f"be {_range(field)}"
+    kind = {int: "a whole number", float: "a number"}.get(field.annotation or str)
+    return f"be {kind} in {_range(field)}" if kind and _range(field) != "any" else ""
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."

@@ -10,13 +10,17 @@ Norm = Literal["batch", "instance", "none"]
 class TrainingSettings(Settings):
     """How long and how fast one network learns, and from which patches."""
 
-    base_channels: int = setting(32, ge=1, le=512, step=1, source="ours", unit="channels")
+    base_channels: int = setting(
+        32, ge=1, le=512, step=1, source="ours", unit="channels"
+    )
     """Channels of the first level of the network; each level doubles them."""
     levels: int = setting(5, ge=1, le=8, step=1, source="ours", unit="levels")
     """Resolution levels of the network: more levels see more context."""
     norm: Norm = setting("batch", source="paper")
     """Normalisation between convolutions."""
-    patch: int = setting(256, ge=8, le=4096, step=8, source="ours", unit="pixels", simple=True)
+    patch: int = setting(
+        256, ge=8, le=4096, step=8, source="ours", unit="pixels", simple=True
+    )
     """Height and width of the patches; shrunk to the image where it is smaller."""
     patch_depth: int = setting(16, ge=1, le=512, step=1, source="ours", unit="planes")
     """Planes of the patches of 3D images; shrunk to the image where it is thinner."""
@@ -37,7 +41,9 @@ class TrainingSettings(Settings):
     """Mirror patches along every axis."""
     rotate: float = setting(180.0, ge=0, le=180, step=5, source="ours", unit="degrees")
     """Largest rotation of a patch in its plane."""
-    rescale: float = setting(1.25, ge=1, le=2, step=0.05, source="derived", unit="times")
+    rescale: float = setting(
+        1.25, ge=1, le=2, step=0.05, source="derived", unit="times"
+    )
     """Largest magnification; its inverse is the smallest."""
     intensity: float = setting(0.1, ge=0, le=1, step=0.05, source="ours")
     """Largest change of brightness and contrast, as a share."""
@@ -45,7 +51,9 @@ class TrainingSettings(Settings):
         "percentile", source="ours"
     )
     """How intensities of an image are brought to a common scale."""
-    known_share: float = setting(0.5, ge=0, le=1, step=0.05, source="ours", unit="share")
+    known_share: float = setting(
+        0.5, ge=0, le=1, step=0.05, source="ours", unit="share"
+    )
     """Share of the patches that are centred on a painted pixel."""
     precision: Literal["32-true", "16-mixed", "bf16-mixed"] = setting(
         "32-true", source="ours"
@@ -53,13 +61,17 @@ class TrainingSettings(Settings):
     """Number format; mixed precision pays on GPUs only."""
     compile: bool = setting(False, source="ours")
     """Compile the network; pays on GPUs in long runs."""
-    validate_every: int = setting(100, ge=1, le=1_000_000, step=10, source="ours", unit="steps")
+    validate_every: int = setting(
+        100, ge=1, le=1_000_000, step=10, source="ours", unit="steps"
+    )
     """Steps between two validations."""
     checkpoint_every: int = setting(
         100, ge=1, le=1_000_000, step=10, source="ours", unit="steps"
     )
     """Steps between two checkpoints."""
-    preview_every: int = setting(20, ge=1, le=1_000_000, step=5, source="ours", unit="steps")
+    preview_every: int = setting(
+        20, ge=1, le=1_000_000, step=5, source="ours", unit="steps"
+    )
     """Steps between two predictions of the current image."""
     prediction_memory: float = setting(
         2.0, gt=0, le=1024, step=0.5, source="ours", unit="GiB"

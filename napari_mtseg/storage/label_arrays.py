@@ -17,7 +17,6 @@ import numpy as np
 import zarr
 from numpy.typing import DTypeLike, NDArray
 from zarr.abc.store import ByteRequest, Store
-from zarr.core.array_spec import ArrayConfigParams
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import LocalStore
 
@@ -30,7 +29,7 @@ CHUNK_3D = (16, 256, 256)
 
 Label = TypeVar("Label", bound=np.generic)
 
-_WRITING: ArrayConfigParams = {"write_empty_chunks": True}
+_WRITING = {"array.write_empty_chunks": True}
 """A chunk that is erased is written as zeros: its removal could not be made durable."""
 
 
@@ -172,7 +171,8 @@ def save_labels(folder: Path, labels: NDArray[Label]) -> int:
         If the folder holds labels of another shape or type.
     """
     with clear_write_errors(folder):
-        saved = _open_or_create(folder, labels.shape, labels.dtype)
+        with zarr.config.set(_WRITING):
+            saved = _open_or_create(folder, labels.shape, labels.dtype)
         changed = 0
         for part in _chunk_slices(labels.shape, saved.chunks):
             if not np.array_equal(np.asarray(saved[part]), labels[part]):
@@ -244,9 +244,8 @@ def _open_or_create(
             chunks=chunks,
             fill_value=0,
             zarr_format=3,
-            config=_WRITING,
         )
-    saved = zarr.open_array(store, mode="r+", zarr_format=3, config=_WRITING)
+    saved = zarr.open_array(store, mode="r+", zarr_format=3)
     if saved.shape != shape or saved.dtype != np.dtype(dtype):
         raise ValueError(
             f"{folder} holds {saved.shape} {saved.dtype}, not {shape} {np.dtype(dtype)}"

@@ -121,13 +121,6 @@ def load_model_folder(path: Path) -> tuple[ModelInfo, dict[str, "Tensor"]]:
     return info, _tensors(path, weights)
 
 
-def is_model(path: Path) -> bool:
-    """Return True for the folder of a model, and for a zip file."""
-    if path.is_dir():
-        return (path / INFO_FILE).exists() or (path / WEIGHTS_FILE).exists()
-    return path.is_file() and is_zip_name(path)
-
-
 def is_zip_name(path: Path) -> bool:
     """Return True for a name that ends in '.zip'."""
     return path.suffix.lower() == ".zip"

@@ -87,7 +87,7 @@ def test_an_empty_annotation_has_nothing_to_learn_from():
     found = empty_annotation((2, 4, 5))
     assert found.shape == (2, 4, 5)
     assert found.is_empty
-    assert not (found.has_full or found.has_partial or found.has_scribbles)
+    assert not any([found.has_full, found.has_partial, found.has_scribbles])
 
 
 def test_full_masks_count_only_where_a_region_is_complete():

@@ -127,7 +127,8 @@ def _project(
     path: Path, items: list[Item], images: ImageSet, row: str, seed: int
 ) -> Any:
     """Make the project that an annotator would have made, or open it again."""
-    from napari_mtseg.storage.project import Project, with_suffix
+    from napari_mtseg.storage.project import Project
+    from napari_mtseg.storage.project_names import with_suffix
     from napari_mtseg.workflows.simulate import PaintingHabits, simulate
 
     path = with_suffix(path)

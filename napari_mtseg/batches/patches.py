@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
 
 import numpy as np
 import torch
@@ -11,14 +10,20 @@ from numpy.typing import NDArray
 from napari_mtseg.batches.batch import Batch
 from napari_mtseg.batches.warp import (
     Augmentation,
-    random_intensity,
+    random_intensities,
     random_matrices,
+    source_size,
     warp,
+    with_intensities,
 )
-from napari_mtseg.domain.targets import IGNORE, ImageTargets
+from napari_mtseg.domain.targets import BACKGROUND, IGNORE, ImageTargets
+from napari_mtseg.geometry.components import compact_labels
 
 MAX_PLACES = 200_000
-"""known pixels per image among which patch centres are drawn"""
+"""known pixels per image among which patch centres are drawn, about"""
+
+MIN_PLACES = 64
+"""pixels of each object that stay among them, about, however large the image"""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -52,9 +57,24 @@ def training_image(
 class PatchSampler:
     """Draws batches from annotated images.
 
-    Strata (fully and weakly annotated images) take turns within a batch. A share of
-    the patches is centred on known pixels, evenly over classes, then over objects or
+    Strata (fully and weakly annotated images) take turns within a batch, and which
+    one begins is drawn, so that batches of one patch visit all. A share of the
+    patches is centred on known pixels, evenly over classes, then over objects or
     strokes; the rest is spread evenly (METHODS.md section 6, ours).
+
+    Parameters
+    ----------
+    images : sequence of TrainingImage
+        At least one; all with the same channels and the same maps.
+    size : tuple of int
+        ([Z,] Y, X) of the patches. What lies beyond an image is mirrored, and IGNORE
+        in class maps.
+    batch_size : int
+        Patches per batch.
+    known_share : float
+        Share of the patches that are centred on a known pixel, 0..1.
+    augmentation : Augmentation
+        How much patches are changed.
     """
 
     def __init__(
@@ -94,21 +114,38 @@ class PatchSampler:
         part : slice
             Patches of the batch that this process trains on, of several.
         """
-        chosen = [self._choose(i, rng) for i in range(self.batch_size)]
-        n_axes = len(self._size)
-        matrices = random_matrices(self._augmentation, self.batch_size, n_axes, rng)
-        source = self._source_size()
-        cut = [_cut(image, centre, source) for image, centre in chosen[part]]
-        linear = torch.from_numpy(np.stack([c[0] for c in cut])).to(device)
-        nearest = torch.from_numpy(np.stack([c[1] for c in cut])).to(device)
-        patches, labels = warp(
-            linear, nearest, torch.from_numpy(matrices[part]).to(device), self._size
-        )
+        n, n_axes = self.batch_size, len(self._size)
+        first = int(rng.integers(len(self._strata)))
+        chosen = [self._choose(first + i, rng) for i in range(n)]
         n_channels = chosen[0][0].pixels.shape[0]
-        image = random_intensity(patches[:, :n_channels], self._augmentation, rng)
+        # All is drawn for the whole batch: the parts of several processes fit together.
+        matrices = random_matrices(self._augmentation, n, n_axes, rng)
+        intensities = random_intensities(self._augmentation, n, n_channels, rng)
+        linear, nearest = (t.to(device) for t in self._cut(chosen[part]))
+        if self._augmentation.moves:
+            moved = torch.from_numpy(matrices[part]).to(device)
+            patches, labels = warp(linear, nearest, moved, self._size)
+        else:
+            patches, labels = linear, nearest.long()
+        changes = torch.from_numpy(intensities[:, part]).to(device)
+        image = with_intensities(patches[:, :n_channels], changes)
         image = image.contiguous(memory_format=layout)
         maps = chosen[0][0].targets.maps
         return Batch(image=image, targets=_named(maps, patches[:, n_channels:], labels))
+
+    def _cut(
+        self, chosen: Sequence[tuple[TrainingImage, tuple[int, ...]]]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Cut the source region of each patch: what is warped linearly, and codes."""
+        size = source_size(self._augmentation, self._size)
+        first = chosen[0][0]
+        n_codes = sum(m.dtype == np.uint8 for m in first.targets.maps.values())
+        n_linear = first.pixels.shape[0] + len(first.targets.maps) - n_codes
+        linear = np.empty((len(chosen), n_linear, *size), np.float32)
+        codes = np.full((len(chosen), n_codes, *size), IGNORE, np.uint8)
+        for (image, centre), values, labels in zip(chosen, linear, codes, strict=True):
+            _fill_region(values, labels, image, centre)
+        return torch.from_numpy(linear), torch.from_numpy(codes)
 
     def _choose(
         self, slot: int, rng: np.random.Generator
@@ -121,19 +158,17 @@ class PatchSampler:
             pixels = objects[rng.integers(len(objects))]
             flat = pixels[rng.integers(len(pixels))]
             return image, tuple(int(i) for i in np.unravel_index(flat, shape))
-        return image, tuple(_centre(n, p, rng) for n, p in zip(shape, self._size, strict=True))
-
-    def _source_size(self) -> tuple[int, ...]:
-        reach = [self._augmentation.reach] * len(self._size)
-        if len(self._size) == 3:  # noqa: PLR2004
-            reach[0] = self._augmentation.reach_in_depth
-        wide = (int(np.ceil(n * r)) + 2 for n, r in zip(self._size, reach, strict=True))
-        # Same parity as the patch: both centres are then the same point.
-        return tuple(w + (w - n) % 2 for w, n in zip(wide, self._size, strict=True))
+        return image, tuple(
+            _centre(n, p, rng) for n, p in zip(shape, self._size, strict=True)
+        )
 
 
 def patch_size(
-    shapes: Sequence[tuple[int, ...]], *, patch: int, depth: int, multiple: tuple[int, ...]
+    shapes: Sequence[tuple[int, ...]],
+    *,
+    patch: int,
+    depth: int,
+    multiple: tuple[int, ...],
 ) -> tuple[int, ...]:
     """Return the patch size that fits the images, in multiples the network can halve.
 
@@ -157,33 +192,45 @@ def _centre(length: int, patch: int, rng: np.random.Generator) -> int:
     return length // 2 if high <= low else int(rng.integers(low, high + 1))
 
 
-def _cut(
-    image: TrainingImage, centre: tuple[int, ...], size: tuple[int, ...]
-) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+def _fill_region(
+    values: NDArray[np.float32],
+    codes: NDArray[np.uint8],
+    image: TrainingImage,
+    centre: tuple[int, ...],
+) -> None:
+    """Copy the region around ``centre``, mirrored where it leaves the image.
+
+    ``codes`` holds IGNORE, and keeps it outside the image.
+    """
     shape = image.pixels.shape[1:]
-    indices, inside = zip(
-        *(_mirrored(c - n // 2, n, length) for c, n, length in zip(centre, size, shape, strict=True)),
-        strict=True,
+    start = [c - n // 2 for c, n in zip(centre, values.shape[1:], strict=True)]
+    stop = [s + n for s, n in zip(start, values.shape[1:], strict=True)]
+    inside = [slice(max(0, -s), n - s) for s, n in zip(start, shape, strict=True)]
+    source = tuple(
+        slice(max(0, s), min(e, n)) for s, e, n in zip(start, stop, shape, strict=True)
     )
-    grid = np.ix_(*indices)
     maps = image.targets.maps.values()
-    linear = [image.pixels[(slice(None), *grid)]]
-    linear += [m[grid][np.newaxis] for m in maps if m.dtype != np.uint8]
-    nearest = [m[grid] for m in maps if m.dtype == np.uint8]
-    labels = np.stack(nearest) if nearest else np.zeros((0, *size), np.uint8)
-    if not all(i.all() for i in inside):
-        known = reduce(np.logical_and.outer, inside)
-        labels = np.where(known, labels, np.uint8(IGNORE))
-    return np.concatenate(linear, dtype=np.float32), labels
+    linear = [*image.pixels, *(m for m in maps if m.dtype != np.uint8)]
+    for value, target in zip(values, linear, strict=True):
+        value[tuple(inside)] = target[source]
+    nearest = (m for m in maps if m.dtype == np.uint8)
+    for code, target in zip(codes, nearest, strict=True):
+        code[tuple(inside)] = target[source]
+    for axis, (low, length) in enumerate(zip(start, shape, strict=True), start=1):
+        _mirror_beyond(np.moveaxis(values, axis, 0), low, length)
 
 
-def _mirrored(
-    start: int, n: int, length: int
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    places = np.arange(start, start + n)
-    inside = (places >= 0) & (places < length)
-    folded = np.mod(places, 2 * length)
-    return np.where(folded < length, folded, 2 * length - 1 - folded), inside
+def _mirror_beyond(lines: NDArray[np.float32], start: int, length: int) -> None:
+    """Fill the lines outside an image of ``length`` from those inside, in place.
+
+    Line ``i`` shows place ``start + i``. The region is centred on a place of the
+    image, so that it shows the mirror image of every place that it shows outside.
+    """
+    places = np.arange(start, start + len(lines))
+    outside = np.flatnonzero((places < 0) | (places >= length))
+    if len(outside):
+        folded = np.mod(places[outside], 2 * length)
+        lines[outside] = lines[np.minimum(folded, 2 * length - 1 - folded) - start]
 
 
 def _named(
@@ -201,12 +248,13 @@ def _places(
     targets: ImageTargets, rng: np.random.Generator
 ) -> tuple[tuple[NDArray[np.int64], ...], ...]:
     flat = np.flatnonzero(targets.known != IGNORE)
+    classes = targets.known.ravel()[flat]
+    objects = np.where(classes == BACKGROUND, 0, targets.objects.ravel()[flat])
     if len(flat) > MAX_PLACES:
-        flat = np.sort(rng.choice(flat, MAX_PLACES, replace=False))
+        kept = _thinned(objects, rng)
+        flat, classes, objects = flat[kept], classes[kept], objects[kept]
     if len(flat) == 0:
         return ()
-    classes = targets.known.ravel()[flat]
-    objects = np.where(classes == 0, 0, targets.objects.ravel()[flat])
     order = np.lexsort((objects, classes))
     flat, classes, objects = flat[order], classes[order], objects[order]
     found = []
@@ -214,3 +262,14 @@ def _places(
         cuts = np.flatnonzero(np.diff(objects[group])) + 1
         found.append(tuple(np.split(flat[group], cuts)))
     return tuple(found)
+
+
+def _thinned(
+    objects: NDArray[np.uint32], rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Choose about MAX_PLACES pixels, as many of each object; small ones keep all."""
+    _, numbers = compact_labels(objects)
+    sizes = np.bincount(numbers)
+    quota = max(MIN_PLACES, MAX_PLACES // np.count_nonzero(sizes))
+    chance = quota / np.maximum(sizes, 1)
+    return rng.random(len(objects)) < chance[numbers]

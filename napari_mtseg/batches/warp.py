@@ -24,15 +24,33 @@ class Augmentation:
     """largest change of brightness and contrast"""
 
     @property
-    def reach(self) -> float:
-        """How much wider than the patch the source region has to be in the plane."""
-        radians = math.radians(min(self.rotate, 45.0))
-        return self.rescale * (math.cos(radians) + math.sin(radians))
+    def moves(self) -> bool:
+        """True if pixels change their place."""
+        return self.flip or self.rotate > 0 or self.rescale > 1
 
-    @property
-    def reach_in_depth(self) -> float:
-        """How much deeper than the patch the source region has to be."""
-        return self.rescale
+
+def source_size(augmentation: Augmentation, size: tuple[int, ...]) -> tuple[int, ...]:
+    """Size of the region around a patch that every warp of it stays within.
+
+    Parameters
+    ----------
+    augmentation : Augmentation
+        How much patches are changed.
+    size : tuple of int
+        ([Z,] Y, X) of the patches.
+
+    Returns
+    -------
+    tuple of int
+        ([Z,] Y, X), each of the parity of the patch: both have the same centre.
+    """
+    if not augmentation.moves:
+        return size
+    *depth, height, width = (float(n) for n in size)
+    turn = math.radians(augmentation.rotate)
+    turned = (*depth, _turned(height, width, turn), _turned(width, height, turn))
+    wide = (math.ceil(n * augmentation.rescale) + 2 for n in turned)
+    return tuple(w + (w - n) % 2 for w, n in zip(wide, size, strict=True))
 
 
 def random_matrices(
@@ -62,16 +80,16 @@ def random_matrices(
     angle = np.radians(rng.uniform(-augmentation.rotate, augmentation.rotate, n))
     log = math.log(augmentation.rescale)
     scale = np.exp(rng.uniform(-log, log, n))
-    signs = np.where(rng.random((n, ndim)) < 0.5, -1.0, 1.0)  # noqa: PLR2004
+    signs = np.where(rng.random((n, ndim)) < 0.5, -1.0, 1.0)
     if not augmentation.flip:
         signs[:] = 1.0
     matrices = np.zeros((n, ndim, ndim))
     matrices[:, 0, 0] = 1.0
     matrices[:, -2, -2] = matrices[:, -1, -1] = np.cos(angle)
     matrices[:, -2, -1], matrices[:, -1, -2] = -np.sin(angle), np.sin(angle)
-    return (matrices * signs[:, np.newaxis, :] / scale[:, np.newaxis, np.newaxis]).astype(
-        np.float32
-    )
+    return (
+        matrices * signs[:, np.newaxis, :] / scale[:, np.newaxis, np.newaxis]
+    ).astype(np.float32)
 
 
 def warp(
@@ -96,24 +114,38 @@ def warp(
         The patches; each output value comes from one source place.
     """
     grid = _grid(matrices, tuple(linear.shape[2:]), size)
-    patches = F.grid_sample(
-        linear, grid, mode="bilinear", padding_mode="border", align_corners=False
-    )
-    return patches, _nearest(nearest, grid)
+    patches = _sampled(linear, grid, "bilinear")
+    # Codes up to 255 are exact in float32, and one sampler means one convention.
+    return patches, _sampled(nearest.to(linear.dtype), grid, "nearest").long()
 
 
-def random_intensity(
-    image: Tensor, augmentation: Augmentation, rng: np.random.Generator
-) -> Tensor:
-    """Change contrast and brightness of each patch and channel."""
-    if augmentation.intensity == 0:
-        return image
-    shape = (*image.shape[:2],) + (1,) * (image.dim() - 2)
-    change = rng.uniform(
-        -augmentation.intensity, augmentation.intensity, (2, *shape)
-    ).astype(np.float32)
-    contrast, brightness = torch.from_numpy(change).to(image.device)
+def random_intensities(
+    augmentation: Augmentation, n: int, n_channels: int, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Draw a change of contrast and of brightness per patch and channel.
+
+    Returns
+    -------
+    (2, n, n_channels) float32
+        Contrast as a share, brightness on the normalised scale.
+    """
+    most = augmentation.intensity
+    return rng.uniform(-most, most, (2, n, n_channels)).astype(np.float32)
+
+
+def with_intensities(image: Tensor, changes: Tensor) -> Tensor:
+    """Change contrast and brightness of (N, C, [Z,] Y, X) patches.
+
+    ``changes`` is (2, N, C), from :func:`random_intensities`.
+    """
+    contrast, brightness = changes.reshape(*changes.shape, *(1,) * (image.dim() - 2))
     return image * (1 + contrast) + brightness
+
+
+def _turned(along: float, across: float, turn: float) -> float:
+    """Largest extent of a box along an axis, turned by up to ``turn`` radians."""
+    angle = min(turn, math.atan2(across, along))
+    return along * math.cos(angle) + across * math.sin(angle)
 
 
 def _grid(matrices: Tensor, source: tuple[int, ...], size: tuple[int, ...]) -> Tensor:
@@ -127,13 +159,7 @@ def _grid(matrices: Tensor, source: tuple[int, ...], size: tuple[int, ...]) -> T
     return (moved / half).flip(-1)
 
 
-def _nearest(labels: Tensor, grid: Tensor) -> Tensor:
-    size = torch.tensor(labels.shape[2:], device=grid.device)
-    places = torch.floor((grid.flip(-1) + 1) * size / 2).long()
-    places = torch.minimum(places.clamp_(min=0), size - 1)
-    flat = places[..., 0]
-    for axis in range(1, places.shape[-1]):
-        flat = flat * size[axis] + places[..., axis]
-    n, n_maps = labels.shape[:2]
-    index = flat.reshape(n, 1, -1).expand(-1, n_maps, -1)
-    return labels.flatten(2).gather(2, index).reshape(n, n_maps, *grid.shape[1:-1]).long()
+def _sampled(maps: Tensor, grid: Tensor, mode: str) -> Tensor:
+    return F.grid_sample(
+        maps, grid, mode=mode, padding_mode="border", align_corners=False
+    )

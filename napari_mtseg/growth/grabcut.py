@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
-from scipy.special import logsumexp
 
 from napari_mtseg.domain.annotation import UNPAINTED
 from napari_mtseg.geometry.components import bounding_boxes
 from napari_mtseg.geometry.distances import distance_to
+from napari_mtseg.growth.colour_mixture import ColourMixture
 
 SURE_COST = 1000.0
 """Largest colour cost of a pixel that a cut sees, natural logarithm; ours: more than
@@ -28,15 +28,6 @@ COST_STEPS = 64.0
 
 MAX_TOTAL = 2.0**30
 """Largest sum of capacities, so that 32-bit flows cannot overflow."""
-
-REGULARISATION = 1e-3
-"""Variance added to every Gaussian, share of the image's variance; ours."""
-
-MAX_SAMPLE = 2000
-"""Most pixels that k-means looks at; ours."""
-
-KMEANS_ROUNDS = 5
-"""Rounds of k-means; ours. The cuts refit the Gaussians anyway."""
 
 Mask = NDArray[np.bool_]
 
@@ -166,8 +157,8 @@ class _Cutout:
         mask, background = self.seed | open_pixels, self.far & ~self.other_seed
         if not background.any():
             mask, background = self._first_guess(open_pixels)
-        inner = _Mixture.clustered(self.colours[mask], n_colours, rng)
-        outer = _Mixture.clustered(self.colours[background], n_colours, rng)
+        inner = ColourMixture.clustered(self.colours[mask], n_colours, rng)
+        outer = ColourMixture.clustered(self.colours[background], n_colours, rng)
         for _ in range(rounds):
             advantage = outer.cost(self.colours) - inner.cost(self.colours)
             cut = _cut(self, open_pixels, advantage)
@@ -186,74 +177,6 @@ class _Cutout:
         limit = np.quantile(distance[open_pixels], 0.75)
         background = open_pixels & (distance >= limit)
         return self.seed | (open_pixels & ~background), background
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class _Mixture:
-    """Gaussians over colours."""
-
-    weights: NDArray[np.float64]
-    """(K,) sums to 1"""
-    means: NDArray[np.float64]
-    """(K, C)"""
-    precisions: NDArray[np.float64]
-    """(K, C, C) inverse covariances"""
-
-    @classmethod
-    def clustered(
-        cls, points: NDArray[np.float64], n_colours: int, rng: np.random.Generator
-    ) -> "_Mixture":
-        """Fit to (N, C) points by k-means with well-spread starts (k-means++)."""
-        sample = points[rng.permutation(len(points))[:MAX_SAMPLE]]
-        centres = sample[:1]
-        for _ in range(min(n_colours, len(sample)) - 1):
-            distance = _squared_distances(sample, centres).min(axis=1)
-            if distance.sum() == 0:
-                break
-            pick = rng.choice(len(sample), p=distance / distance.sum())
-            centres = np.vstack([centres, sample[pick]])
-        for _ in range(KMEANS_ROUNDS):
-            labels = _squared_distances(sample, centres).argmin(axis=1)
-            used = np.unique(labels)
-            centres = np.array([sample[labels == k].mean(axis=0) for k in used])
-        return cls._fitted(points, _squared_distances(points, centres).argmin(axis=1))
-
-    @classmethod
-    def _fitted(
-        cls, points: NDArray[np.float64], labels: NDArray[np.intp]
-    ) -> "_Mixture":
-        """Fit one Gaussian to the points of each label that occurs."""
-        groups = [points[labels == k] for k in np.unique(labels)]
-        ridge = REGULARISATION * np.eye(points.shape[1])
-        means = np.array([group.mean(axis=0) for group in groups])
-        spread = [g - m for g, m in zip(groups, means, strict=True)]
-        covariances = np.array([d.T @ d / len(d) + ridge for d in spread])
-        return cls(
-            weights=np.array([len(group) / len(points) for group in groups]),
-            means=means,
-            precisions=np.linalg.inv(covariances),
-        )
-
-    def refitted(self, points: NDArray[np.float64]) -> "_Mixture":
-        """Fit again, each of the (N, C) points to the Gaussian that fits it best."""
-        return self._fitted(points, self._costs(points).argmin(axis=-1))
-
-    def cost(self, colours: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Negative logarithm of the density, ``(..., C)`` to ``(...)``."""
-        return -logsumexp(-self._costs(colours), axis=-1)
-
-    def _costs(self, colours: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Negative log of each weighted Gaussian, up to one constant, (..., K)."""
-        away = colours[..., None, :] - self.means
-        exponent = np.einsum("...kc,kcd,...kd->...k", away, self.precisions, away)
-        log_det = np.linalg.slogdet(self.precisions)[1]
-        return 0.5 * (exponent - log_det) - np.log(self.weights)
-
-
-def _squared_distances(
-    points: NDArray[np.float64], centres: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    return ((points[:, None] - centres) ** 2).sum(axis=-1)
 
 
 def _cut(cutout: _Cutout, open_pixels: Mask, advantage: NDArray[np.float64]) -> Mask:

@@ -7,6 +7,7 @@ from torch import Tensor
 from napari_mtseg.domain.targets import IGNORE
 
 EPSILON = 1e-5
+"""keeps ratios of sums finite (METHODS.md section 0)"""
 
 
 def masked_cross_entropy(
@@ -105,6 +106,8 @@ def balancing_weights(target: Tensor, n_classes: int) -> Tensor:
 def _class_sums(
     probabilities: Tensor, target: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    # Sums over a batch overflow half precision.
+    probabilities = probabilities.float()
     n_classes = probabilities.shape[1]
     known = (target != IGNORE).unsqueeze(1)
     safe = torch.where(target != IGNORE, target, 0)

@@ -31,8 +31,8 @@ CATALOG: Mapping[str, MethodEntry] = {
         MethodEntry(
             key="recursive_approximation",
             title="Recursive approximation",
-            summary="Grows partial masks to the object boundaries, guided by a few full "
-            "masks.",
+            summary="Grows partial masks to the object boundaries, guided by a few "
+            "full masks.",
             uses="partial masks and scribbles on most images, full masks on a few",
             source="Multi-task deep learning for image segmentation using recursive "
             "approximation tasks (IEEE Transactions on Image Processing, 2021)",
@@ -88,13 +88,15 @@ def preset(key: str, name: str, *, ndim: int) -> dict[str, Any]:
             f"Method '{key}' has no preset '{name}'. Choose one of: {', '.join(known)}."
         )
     volumes: Mapping[str, Mapping[str, Any]] = module.PRESETS_3D
-    return {**known[name], **(volumes.get(name, {}) if ndim == 3 else {})}  # noqa: PLR2004
+    return {**known[name], **(volumes.get(name, {}) if ndim == 3 else {})}
 
 
 def variants(key: str) -> dict[str, dict[str, Any]]:
     """Return the named variants of a method: rows of its paper's tables."""
     entry(key)
-    return {name: dict(values) for name, values in _module(key, "settings").VARIANTS.items()}
+    return {
+        name: dict(values) for name, values in _module(key, "settings").VARIANTS.items()
+    }
 
 
 def settings_of(
@@ -107,7 +109,9 @@ def settings_of(
     SettingsError
         If a name or a value is not allowed.
     """
-    return settings_model(key).checked({**preset(key, preset_name, ndim=ndim), **values})
+    return settings_model(key).checked(
+        {**preset(key, preset_name, ndim=ndim), **values}
+    )
 
 
 def load_method(key: str) -> Any:

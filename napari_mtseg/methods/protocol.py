@@ -1,4 +1,4 @@
-"""What a method answers, so that one loop can train, predict and grow with any of them."""
+"""What a method answers, so that one loop trains, predicts and grows with any."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -109,7 +109,9 @@ class Method(Protocol):
         """Compute the maps to learn from a (grown) annotation, on the whole image."""
         ...
 
-    def losses(self, network: nn.Module, batch: Batch, progress: float) -> dict[str, Tensor]:
+    def losses(
+        self, network: nn.Module, batch: Batch, progress: float
+    ) -> dict[str, Tensor]:
         """Return weighted loss terms by name; their sum is minimised.
 
         ``progress`` is the share of the run that is done, 0..1.

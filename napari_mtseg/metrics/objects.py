@@ -8,15 +8,12 @@ partner, the object of the other image that overlaps it most.
    https://doi.org/10.1016/j.media.2016.08.008. METHODS.md, section 0, "Metrics".
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from napari_mtseg.domain.annotation import UNPAINTED
-from napari_mtseg.metrics.surface import CutOut, hausdorff_of_sets, voxel_size
 
 FOUND_SHARE = 0.5
 """Share of a reference object that its segment must cover to have found it [GlaS]."""
@@ -111,19 +108,6 @@ class ObjectMatching:
         return 0.0 if self.predicted.ids.size or self.reference.ids.size else 1.0
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class ObjectDistances:
-    """Hausdorff distance of each object to its counterpart, in the spacing's unit."""
-
-    predicted: NDArray[np.float64]
-    """(n,) per object of the prediction; NaN if the reference is empty"""
-    reference: NDArray[np.float64]
-    """(m,) per object of the reference; NaN if the prediction is empty"""
-    hausdorff: float
-    """object Hausdorff: size-weighted, half over each image's objects; NaN if either
-    image is empty"""
-
-
 def match_objects(
     prediction: NDArray[np.integer], reference: NDArray[np.integer]
 ) -> ObjectMatching:
@@ -150,153 +134,6 @@ def match_objects(
     )
 
 
-def object_distances(
-    prediction: NDArray[np.integer],
-    reference: NDArray[np.integer],
-    matching: ObjectMatching,
-    *,
-    spacing: Sequence[float] | None = None,
-) -> ObjectDistances:
-    """Hausdorff distance of each object to its partner.
-
-    An object that nothing overlaps is compared with the object of the other image to
-    which its Hausdorff distance is least. Distances are between the objects as sets
-    of pixels, as in the challenge (not between their surfaces): 0 for equal objects.
-
-    Parameters
-    ----------
-    prediction, reference : ([Z,] Y, X) integer
-        Object ids; UNPAINTED outside objects.
-    matching : ObjectMatching
-        Of the same two images, by :func:`match_objects`.
-    spacing : sequence of float, optional
-        Size of a voxel along each axis; 1 if not given.
-
-    Returns
-    -------
-    ObjectDistances
-        In the order of the tables of ``matching``.
-
-    Raises
-    ------
-    ValueError
-        If the spacing or the matching does not fit the images.
-    """
-    if prediction.shape != reference.shape:
-        raise ValueError(f"labels differ: {prediction.shape} and {reference.shape}")
-    voxel = voxel_size(spacing, prediction.ndim)
-    ours, theirs = matching.predicted, matching.reference
-    if not (ours.ids.size and theirs.ids.size):
-        return ObjectDistances(
-            predicted=np.full(ours.ids.size, np.nan),
-            reference=np.full(theirs.ids.size, np.nan),
-            hausdorff=float("nan"),
-        )
-    cuts = _CutOuts(prediction, voxel), _CutOuts(reference, voxel)
-    for table, cut in zip((ours, theirs), cuts, strict=True):
-        if not np.array_equal(table.ids, cut.ids):
-            raise ValueError("the matching is not of these two label images")
-    pairs = _Pairs(*cuts)
-    of_ours = np.array([pairs.distance(*row) for row in _partner_rows(ours, theirs)])
-    pairs = pairs.swapped()
-    of_theirs = np.array([pairs.distance(*row) for row in _partner_rows(theirs, ours)])
-    return ObjectDistances(
-        predicted=of_ours,
-        reference=of_theirs,
-        hausdorff=(ours.weighted(of_ours) + theirs.weighted(of_theirs)) / 2,
-    )
-
-
-class _CutOuts:
-    """The objects of one label image, cut out on demand."""
-
-    def __init__(self, labels: NDArray[np.integer], voxel: tuple[float, ...]) -> None:
-        values, lengths = _runs(labels.ravel())
-        ids, rows = np.unique(values, return_inverse=True)
-        first_rank = 0 if UNPAINTED in ids else 1
-        rank = (rows + first_rank).astype(np.int32)
-        self._ranks = np.repeat(rank, lengths).reshape(labels.shape)
-        self._boxes = ndimage.find_objects(self._ranks)
-        self._voxel = np.array(voxel)
-        self.ids = ids[ids != UNPAINTED]
-        """(n,) object id, ascending"""
-        self._cut: dict[int, CutOut] = {}
-        spans = np.array([[(s.start, s.stop - 1) for s in box] for box in self._boxes])
-        spans = spans.reshape(-1, labels.ndim, 2)
-        self.first: NDArray[np.float64] = spans[..., 0] * self._voxel
-        """(n, ndim) position of the first pixel of each bounding box"""
-        self.last: NDArray[np.float64] = spans[..., 1] * self._voxel
-        """(n, ndim) position of the last pixel of each bounding box"""
-
-    def __getitem__(self, row: int) -> CutOut:
-        if row not in self._cut:
-            box = self._boxes[row]
-            self._cut[row] = CutOut(
-                mask=self._ranks[box] == row + 1,
-                start=np.array([s.start for s in box]),
-                voxel=self._voxel,
-            )
-        return self._cut[row]
-
-
-class _Pairs:
-    """Hausdorff distances between the objects of two images, each measured once."""
-
-    def __init__(self, first: _CutOuts, second: _CutOuts) -> None:
-        self._first, self._second = first, second
-        self._known: dict[tuple[int, int], float] = {}
-
-    def swapped(self) -> "_Pairs":
-        other = _Pairs(self._second, self._first)
-        other._known = {(j, i): d for (i, j), d in self._known.items()}
-        return other
-
-    def distance(self, row: int, partner: int | None) -> float:
-        """To the partner, or without one to the object that is nearest."""
-        return self._nearest(row) if partner is None else self._pair(row, partner)
-
-    def _nearest(self, row: int) -> float:
-        best = float("inf")
-        bounds = self._lower_bounds(row)
-        for candidate in np.argsort(bounds, kind="stable"):
-            if bounds[candidate] >= best:
-                break
-            best = min(best, self._pair(row, int(candidate)))
-        return best
-
-    def _pair(self, row: int, other: int) -> float:
-        if (row, other) not in self._known:
-            self._known[row, other] = hausdorff_of_sets(
-                self._first[row], self._second[other]
-            )
-        return self._known[row, other]
-
-    def _lower_bounds(self, row: int) -> NDArray[np.float64]:
-        """(n,) no object is nearer than the gap and the mismatch of the boxes.
-
-        An object touches each side of its box, so where one box reaches farther than
-        the other, a pixel of it is at least that far from the other object.
-        """
-        first, last = self._first.first[row], self._first.last[row]
-        others = self._second
-        mismatch = np.maximum(abs(others.first - first), abs(others.last - last))
-        gap = np.maximum(others.first - last, first - others.last).clip(0)
-        apart = np.sqrt((gap**2).sum(axis=1))
-        bounds: NDArray[np.float64] = np.maximum(mismatch.max(axis=1), apart)
-        return bounds
-
-
-def _partner_rows(
-    table: ObjectTable, other: ObjectTable
-) -> list[tuple[int, int | None]]:
-    rows = np.searchsorted(other.ids, table.partners)
-    has_partner = table.partners != UNPAINTED
-    return [
-        (row, int(rows[row]) if has_partner[row] else None)
-        for row in range(table.ids.size)
-    ]
-
-
 def _contingency(
     prediction: NDArray[np.integer], reference: NDArray[np.integer]
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.int64]]:
@@ -307,7 +144,7 @@ def _contingency(
     if prediction.shape != reference.shape:
         raise ValueError(f"labels differ: {prediction.shape} and {reference.shape}")
     ours, theirs = _checked(prediction), _checked(reference)
-    keys, lengths = _runs((ours.ravel() << np.uint64(32)) | theirs.ravel())
+    keys, lengths = runs_of((ours.ravel() << np.uint64(32)) | theirs.ravel())
     pairs, rows = np.unique(keys, return_inverse=True)
     counts = np.bincount(rows, weights=lengths, minlength=pairs.size)
     return (
@@ -348,7 +185,7 @@ def _sizes(
     return ids[ids != UNPAINTED], sizes[ids != UNPAINTED]
 
 
-def _runs(
+def runs_of(
     values: NDArray[np.generic],
 ) -> tuple[NDArray[np.generic], NDArray[np.int64]]:
     """Value and length of each run of equal values."""

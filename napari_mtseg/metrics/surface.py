@@ -1,20 +1,12 @@
-"""Distances between a predicted mask and a reference, by surface and by set."""
+"""Distances between a predicted mask and a reference, by surface."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from napari_mtseg.geometry.distances import distance_to
-
-_ROUNDING = 1e-9
-"""Relative slack of distance bounds, so that rounding never drops the answer."""
-
-_PIECE = 32
-"""Points of a shell that are judged together: large objects are searched faster."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -134,66 +126,6 @@ def surface_distances(
     )
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class CutOut:
-    """One object cut out of its image."""
-
-    mask: NDArray[np.bool_]
-    """([Z,] Y, X) True inside; touches every side of its array"""
-    start: NDArray[np.int64]
-    """(ndim,) index in the image of the first element of ``mask``"""
-    voxel: NDArray[np.float64]
-    """(ndim,) size of a voxel along each axis"""
-
-    @cached_property
-    def tree(self) -> cKDTree:
-        """Search tree of the surface, in the unit of ``voxel``."""
-        return cKDTree((np.argwhere(surface_of(self.mask)) + self.start) * self.voxel)
-
-    @cached_property
-    def shell(self) -> NDArray[np.float64]:
-        """(n, ndim) positions of pixels that are first or last on a line of some axis.
-
-        On lines along the axes, that is: what is seen of the object from outside.
-        """
-        seen = np.zeros_like(self.mask)
-        for axis, length in enumerate(self.mask.shape):
-            first = np.expand_dims(self.mask.argmax(axis), axis)
-            last = (
-                length - 1 - np.expand_dims(np.flip(self.mask, axis).argmax(axis), axis)
-            )
-            np.put_along_axis(seen, first, True, axis)
-            np.put_along_axis(seen, last, True, axis)
-        return (np.argwhere(seen & self.mask) + self.start) * self.voxel
-
-    @cached_property
-    def shell_boxes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Lowest and highest position in each piece of the shell, (pieces, ndim)."""
-        starts = np.arange(0, len(self.shell), _PIECE)
-        return (
-            np.minimum.reduceat(self.shell, starts, axis=0),
-            np.maximum.reduceat(self.shell, starts, axis=0),
-        )
-
-    @property
-    def stop(self) -> NDArray[np.int64]:
-        """(ndim,) index in the image just after the last element of ``mask``."""
-        return self.start + self.mask.shape
-
-
-def hausdorff_of_sets(first: CutOut, second: CutOut) -> float:
-    """Hausdorff distance of two objects of one image, as sets of pixels.
-
-    Unlike that of their surfaces, it is 0 from every pixel that both share.
-
-    Returns
-    -------
-    float
-        The larger of the two directed distances, in the unit of the voxels.
-    """
-    return max(_farthest(first, second), _farthest(second, first))
-
-
 def surface_of(
     mask: NDArray[np.bool_], *, axes: Sequence[int] | None = None
 ) -> NDArray[np.bool_]:
@@ -240,56 +172,6 @@ def voxel_size(spacing: Sequence[float] | None, ndim: int) -> tuple[float, ...]:
     if len(voxel) != ndim or not all(0 < s < float("inf") for s in voxel):
         raise ValueError(f"spacing {voxel} does not fit an image of {ndim} axes")
     return voxel
-
-
-def _farthest(source: CutOut, target: CutOut) -> float:
-    """Largest distance of a pixel of the source to the target.
-
-    It is reached inside the target's bounding box or on the source's shell: from a
-    pixel outside that box, a further pixel of the source on the same line, away from
-    the box, is farther from every pixel of the target.
-    """
-    first, last = target.start * target.voxel, (target.stop - 1) * target.voxel
-    shell = _far_part(source, target, first, last)
-    outside = ((shell < first) | (shell > last)).any(axis=1)
-    points = np.concatenate([shell[outside], _uncovered(source, target)])
-    if not len(points):
-        return 0.0
-    distances, _ = target.tree.query(points)
-    return float(distances.max())
-
-
-def _far_part(
-    source: CutOut,
-    target: CutOut,
-    first: NDArray[np.float64],
-    last: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Leave out the pieces of the source's shell that cannot hold the farthest point.
-
-    Some point is at least as far as from the target's box, ``first`` to ``last``; a
-    piece is at most as far as its box reaches from one pixel of the target.
-    """
-    starts = source.shell[::_PIECE]
-    at_least = np.maximum(first - starts, starts - last).clip(0)
-    _, middle = target.tree.query((first + last) / 2)
-    pixel: NDArray[np.float64] = target.tree.data[middle]
-    low, high = source.shell_boxes
-    at_most = np.maximum(abs(low - pixel), abs(high - pixel))
-    least, most = (np.einsum("ij,ij->i", d, d) for d in (at_least, at_most))
-    kept: NDArray[np.bool_] = most >= least.max() * (1 - _ROUNDING)
-    return source.shell[np.repeat(kept, _PIECE)[: len(source.shell)]]
-
-
-def _uncovered(source: CutOut, target: CutOut) -> NDArray[np.float64]:
-    """(n, ndim) positions of source pixels in the target's box, less the target."""
-    low = np.maximum(source.start, target.start)
-    high = np.maximum(low, np.minimum(source.stop, target.stop))
-    here, there = (
-        tuple(map(slice, low - cut.start, high - cut.start)) for cut in (source, target)
-    )
-    missed = np.argwhere(source.mask[here] & ~target.mask[there])
-    return (missed + low) * source.voxel
 
 
 def _bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, ...]:

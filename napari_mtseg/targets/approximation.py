@@ -1,12 +1,15 @@
 """What recursive approximation learns: the growing masks and the separators."""
 
+from math import ceil
+
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_mtseg.domain.annotation import SCRIBBLE_SEPARATOR, UNPAINTED, Annotation
 from napari_mtseg.domain.targets import BACKGROUND, IGNORE
+from napari_mtseg.geometry.components import bounding_boxes
 from napari_mtseg.geometry.distances import distance_to
-from napari_mtseg.geometry.sizes import mean_diameter
+from napari_mtseg.geometry.sizes import diameters
 from napari_mtseg.targets.class_map import full_classes, scribbled_classes
 
 SEPARATOR = 1
@@ -27,8 +30,8 @@ def approximation(
     annotation : Annotation
         Its partial masks are the growing masks Y_i.
     window : float
-        Smallest reach around a mask in which unpainted counts as background; at
-        least one mean diameter of the masks is taken. In pixels of the last axis.
+        Smallest reach around a mask in which unpainted counts as background, pixels
+        of the last axis; larger masks reach as far as their own diameter (ours).
     spacing : tuple of float
         Voxel size ([Z,] Y, X).
 
@@ -47,7 +50,7 @@ def approximation(
     known = scribbled_classes(annotation.scribbles) == BACKGROUND
     known |= full_classes(annotation) != IGNORE
     relative = tuple(s / spacing[-1] for s in spacing)
-    known |= distance_to(inside, spacing=relative) <= max(window, mean_diameter(masks.objects))
+    known |= _near_masks(masks.objects, window, relative)
     target[~known & ~inside] = IGNORE
     return target
 
@@ -69,8 +72,8 @@ def separators(
     Returns
     -------
     ([Z,] Y, X) uint8
-        SEPARATOR on borders, BACKGROUND elsewhere, IGNORE close to a stroke and on
-        images that show no border at all.
+        SEPARATOR on borders, IGNORE close to them, else BACKGROUND: everywhere if a
+        separator is drawn, in complete regions if none is. IGNORE elsewhere.
     """
     strokes = annotation.scribbles == SCRIBBLE_SEPARATOR
     complete = annotation.complete.mask(annotation.shape)
@@ -85,6 +88,26 @@ def separators(
     target[near] = IGNORE
     target[marked] = SEPARATOR
     return target
+
+
+def _near_masks(
+    objects: NDArray[np.uint32], window: float, spacing: tuple[float, ...]
+) -> NDArray[np.bool_]:
+    """Whether a mask is no farther than ``window`` or its own diameter."""
+    reach_of = diameters(objects, spacing=spacing)
+    small = [key for key, reach in reach_of.items() if reach <= window]
+    near = distance_to(np.isin(objects, small), spacing=spacing) <= window
+    for key, box in bounding_boxes(objects).items():
+        reach = reach_of[key]
+        if reach > window:
+            margins = (ceil(reach / size) for size in spacing)
+            around = tuple(
+                slice(max(0, side.start - margin), side.stop + margin)
+                for side, margin in zip(box, margins, strict=True)
+            )
+            mask = objects[around] == key
+            near[around] |= distance_to(mask, spacing=spacing) <= reach
+    return near
 
 
 def touching_borders(objects: NDArray[np.uint32]) -> NDArray[np.bool_]:

@@ -12,6 +12,7 @@ from napari_mtseg.domain.annotation import (
     Annotation,
 )
 from napari_mtseg.domain.targets import BACKGROUND, IGNORE
+from napari_mtseg.geometry.components import compact_labels
 from napari_mtseg.geometry.distances import distance_to
 from napari_mtseg.geometry.sizes import mean_diameter
 
@@ -30,7 +31,10 @@ def scribbled_classes(scribbles: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def full_classes(annotation: Annotation) -> NDArray[np.uint8]:
-    """Return what full masks say: class or BACKGROUND in complete regions, else IGNORE."""
+    """Return what full masks say in complete regions, and IGNORE elsewhere.
+
+    Inside, it is the class of the object, or BACKGROUND where none is painted.
+    """
     inside = annotation.complete.mask(annotation.shape)
     return np.where(inside, annotation.full.class_map(), np.uint8(IGNORE))
 
@@ -73,16 +77,20 @@ def n_conflicting_pixels(annotation: Annotation) -> int:
 
 
 def known_objects(annotation: Annotation) -> NDArray[np.uint32]:
-    """Object or stroke id of each painted pixel, unique across the three layers."""
+    """Object or stroke number of each painted pixel, unique across the three layers.
+
+    As in :func:`known_classes`, scribble wins over full mask over partial mask.
+    """
     structure = np.ones((3,) * len(annotation.shape))
     strokes, _ = ndimage.label(
         annotation.scribbles >= SCRIBBLE_FIRST_CLASS, structure=structure
     )
-    objects = annotation.full.objects * annotation.complete.mask(annotation.shape)
-    for layer in (annotation.partial.objects, strokes.astype(np.uint32)):
-        top = objects.max(initial=0)
-        objects = np.where(layer != 0, layer + top, objects)
-    return objects.astype(np.uint32)
+    full = annotation.full.objects * annotation.complete.mask(annotation.shape)
+    _, objects = compact_labels(annotation.partial.objects)
+    for layer in (full, strokes):
+        _, numbers = compact_labels(layer)
+        objects = np.where(numbers != 0, numbers + objects.max(initial=0), objects)
+    return objects
 
 
 def far_background(
@@ -116,7 +124,8 @@ def far_background(
     if not annotation.tags.exhaustive or not marked.any():
         return np.zeros(annotation.shape, bool)
     relative = None if spacing is None else tuple(s / spacing[-1] for s in spacing)
-    reach = max(at_least, diameters * mean_diameter(known_objects(annotation)))
+    typical = mean_diameter(known_objects(annotation), spacing=relative)
+    reach = max(at_least, diameters * typical)
     return distance_to(marked, spacing=relative) > reach
 
 

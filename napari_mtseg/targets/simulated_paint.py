@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TypeVar
 
-import edt
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.graph import MCP_Geometric
 
 from napari_mtseg.domain.annotation import (
     SCRIBBLE_BACKGROUND,
@@ -22,12 +20,9 @@ from napari_mtseg.domain.annotation import (
     SCRIBBLE_SEPARATOR,
     UNPAINTED,
 )
-from napari_mtseg.geometry.components import (
-    bounding_boxes,
-    box_with_margin,
-    connected_components,
-)
+from napari_mtseg.geometry.components import bounding_boxes, box_with_margin
 from napari_mtseg.geometry.distances import Spacing, distance_to
+from napari_mtseg.targets.simulated_blob import Room, blob, largest_piece
 
 CLASS = "class"
 BACKGROUND = "background"
@@ -107,12 +102,12 @@ def simulate_partial_masks(
     for i in sorted(set(range(len(crops))) - set(missed.tolist())):
         object_id, box = crops[i]
         whole = objects[box] == object_id
-        inner = _largest_piece(whole & free[box])
+        inner = largest_piece(whole & free[box])
         if not inner.any():
             crowded.append((object_id, box))
             continue
         n_pixels = max(1, round(rng.uniform(low, high) * np.count_nonzero(whole)))
-        painted[box][_blob(inner, n_pixels, size, rng)] = object_id
+        painted[box][blob(inner, n_pixels, size, rng)] = object_id
     for object_id, box in crowded:
         _paint_one_pixel(painted, objects, object_id, box)
     return painted
@@ -254,7 +249,7 @@ class _Canvas:
     def _mark(self, free: Mask) -> Mask:
         """Where one stroke of the brush leaves paint in a plane, inside ``free``."""
         spacing = self.spacing[1:]
-        room = _Room.of(_largest_piece(free), spacing, self.rng)
+        room = Room.of(largest_piece(free), spacing, self.rng)
         line = np.zeros(free.shape, bool)
         line[tuple(room.curve(self.rng).T)] = True
         return free & (distance_to(line, spacing=spacing) < self.radius)
@@ -271,92 +266,12 @@ class _Canvas:
         return sorted(self.rng.permutation(np.array(values, np.uint64))[:n].tolist())
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class _Room:
-    """Where paint may go, and how easily it spreads there."""
-
-    depth: NDArray[np.float32]
-    """distance to the boundary, 0 outside"""
-    resistance: NDArray[np.float64]
-    """time that the front of the paint takes per unit of way, inf outside"""
-    spacing: Spacing
-
-    @classmethod
-    def of(
-        cls, free: Mask, spacing: tuple[float, ...], rng: np.random.Generator
-    ) -> "_Room":
-        """Room with a random, smooth resistance that rises towards the boundary."""
-        depth = edt.edt(free, anisotropy=spacing, black_border=True)
-        deepest = depth.max()
-        cell = deepest / np.array(spacing)
-        noise = _smooth_noise(free.shape, 1.5 * cell, rng)
-        noise += _smooth_noise(free.shape, np.maximum(3, 0.5 * cell), rng)
-        resistance = np.exp(0.75 * noise) * (1 + 9 * np.exp(-4 * depth / deepest))
-        resistance[~free] = np.inf
-        return cls(depth=depth, resistance=resistance, spacing=spacing)
-
-    def curve(self, rng: np.random.Generator) -> NDArray[np.intp]:
-        """(n, ndim) pixels of a curved line between two places off the boundary."""
-        deep = np.argwhere(self.depth >= rng.uniform(0.4, 0.8) * self.depth.max())
-        start, *others = deep[rng.integers(0, len(deep), 4)]
-        way = (np.array(others) - start) * self.spacing
-        end = others[np.square(way).sum(axis=1).argmax()]
-        paths = self._paths()
-        paths.find_costs([tuple(start)], [tuple(end)])
-        line = np.array(paths.traceback(tuple(end)))
-        smooth = ndimage.gaussian_filter1d(
-            line.astype(float), len(line) / 10, axis=0, mode="nearest"
-        )
-        drawn = np.floor(smooth + 0.5).astype(np.intp)
-        return drawn if self.depth[tuple(drawn.T)].all() else line
-
-    def arrival(self, starts: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Time at which paint from ``starts`` arrives at each pixel."""
-        return self._paths().find_costs([tuple(start) for start in starts])[0]
-
-    def _paths(self) -> MCP_Geometric:
-        return MCP_Geometric(self.resistance, sampling=self.spacing)
-
-
-def _blob(
-    free: Mask, n_pixels: int, spacing: Spacing, rng: np.random.Generator
-) -> Mask:
-    """Return a connected region of ``n_pixels``, or of all that is free."""
-    room = _Room.of(free, spacing, rng)
-    curve = room.curve(rng)
-    stroke = curve[: min(n_pixels, rng.integers(1, len(curve) + 1))]
-    n_first = min(n_pixels, np.count_nonzero(free))
-    first = np.argsort(room.arrival(stroke), axis=None, kind="stable")[:n_first]
-    blob = np.zeros(free.shape, bool)
-    blob.flat[first] = True
-    return blob
-
-
-def _smooth_noise(
-    shape: tuple[int, ...], cell: NDArray[np.float64], rng: np.random.Generator
-) -> NDArray[np.float64]:
-    """Random field of standard deviation near 1 that varies over ``cell`` pixels."""
-    n_cells = [
-        max(2, ceil(n / max(1.0, c)) + 1) for n, c in zip(shape, cell, strict=True)
-    ]
-    coarse = rng.normal(size=n_cells)
-    zoom = [n / m for n, m in zip(shape, n_cells, strict=True)]
-    return ndimage.zoom(coarse, zoom, order=3, mode="nearest")
-
-
 def _contacts(objects: NDArray[np.uint32]) -> Mask:
     """Pixels of an object that touch another, at corners too."""
     highest = ndimage.maximum_filter(objects, 3, mode="nearest")
     without_gaps = np.where(objects == UNPAINTED, np.iinfo(np.uint32).max, objects)
     lowest = ndimage.minimum_filter(without_gaps, 3, mode="nearest")
     return (objects != UNPAINTED) & ((highest != objects) | (lowest != objects))
-
-
-def _largest_piece(free: Mask) -> Mask:
-    """Return the largest (8- or 26-connected) piece of ``free``."""
-    pieces = connected_components(free)
-    sizes = np.bincount(pieces[free])
-    return free & (pieces == np.argmax(sizes)) if sizes.size else free
 
 
 def _paint_one_pixel(

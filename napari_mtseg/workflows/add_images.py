@@ -15,7 +15,8 @@ from napari_mtseg.domain.errors import (
 )
 from napari_mtseg.domain.project import ImageEntry, Split
 from napari_mtseg.storage.image_files import list_image_files
-from napari_mtseg.storage.project import Project, split_of
+from napari_mtseg.storage.project import Project
+from napari_mtseg.storage.splits import split_of
 from napari_mtseg.workflows.mask_files import stem_of
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from napari_mtseg.batches.normalisation import Normalisation, normalisation_of
 from napari_mtseg.domain.errors import ImageError
 from napari_mtseg.domain.project import Colour
-from napari_mtseg.storage.project import in_colour_mode
+from napari_mtseg.storage.colour_modes import in_colour_mode
 
 
 @dataclass(frozen=True, eq=False)

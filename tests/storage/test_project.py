@@ -17,12 +17,12 @@ from napari_mtseg.domain.errors import (
     SettingsError,
     StorageError,
 )
+from napari_mtseg.storage.colour_modes import in_colour_mode
 from napari_mtseg.storage.project import (
     Project,
-    in_colour_mode,
-    split_of,
-    with_suffix,
 )
+from napari_mtseg.storage.project_names import with_suffix
+from napari_mtseg.storage.splits import split_of
 from napari_mtseg.storage.write import read_json, write_json
 
 HOLD_UNTIL_TOLD = """

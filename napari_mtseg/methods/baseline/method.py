@@ -36,7 +36,6 @@ from napari_mtseg.methods.protocol import Readiness, Stage, Task
 from napari_mtseg.networks.unet import UNet
 from napari_mtseg.targets.class_map import (
     far_background,
-    full_classes,
     known_classes,
     known_objects,
     with_far_background,
@@ -63,21 +62,21 @@ class Baseline:
 
     def readiness(self, annotations: Sequence[Annotation]) -> Readiness:
         """Tell whether these annotations are enough, and what else to know."""
-        paint = summarise(annotations)
-        problems = list(shared_problems(paint, n_classes=self.task.n_classes))
-        if not problems and self.settings.labels == "full" and paint.n_full == 0:
-            problems.append(
-                "labels=full was asked for but no image has a complete region. Mark one, "
-                "or set labels=all."
+        paint = summarise(annotations, spacing=self.task.spacing)
+        labels, n_classes = self.settings.labels, self.task.n_classes
+        problems = shared_problems(
+            paint,
+            n_classes=n_classes,
+            needs_background=labels not in {"partial", "grabcut"},
+        )
+        if not problems and labels == "full" and paint.n_full == 0:
+            problems = (
+                "labels=full was asked for but no image has a complete region. Mark "
+                "one, or set labels=all.",
             )
-        if not problems and self.settings.labels in {"partial", "grabcut"}:
-            if paint.n_partial == 0 and paint.n_full == 0:
-                problems.append(
-                    f"labels={self.settings.labels} was asked for but there is no partial "
-                    "mask. Paint one, or set labels=all."
-                )
-        notices = shared_notices(paint, n_classes=self.task.n_classes)
-        return Readiness(problems=tuple(problems), notices=notices)
+        return Readiness(
+            problems=problems, notices=shared_notices(paint, n_classes=n_classes)
+        )
 
     def start(
         self,
@@ -96,7 +95,9 @@ class Baseline:
             return _as_whole_objects(seeds, seeds.partial.objects)
         if self.settings.labels == "grabcut" and not annotation.has_full:
             seeds = with_strokes_as_seeds(annotation)
-            masks = grabcut_objects(pixels, seeds.partial.objects, rng=rng)
+            masks = grabcut_objects(
+                pixels, seeds.partial.objects, rng=rng, spacing=self.task.spacing
+            )
             return _as_whole_objects(seeds, masks)
         return annotation
 
@@ -141,7 +142,9 @@ class Baseline:
         classes = batch.targets["classes"]
         n_outputs = logits.shape[1]
         balance = (
-            balancing_weights(classes, n_outputs) if self.settings.class_weighting else None
+            balancing_weights(classes, n_outputs)
+            if self.settings.class_weighting
+            else None
         )
         terms = {
             "cross_entropy": masked_cross_entropy(

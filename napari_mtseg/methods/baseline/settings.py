@@ -13,7 +13,9 @@ class BaselineSettings(TrainingSettings):
         2000, ge=1, le=1_000_000, step=100, source="ours", unit="steps", simple=True
     )
     """Optimiser steps."""
-    labels: Literal["all", "full", "partial", "grabcut"] = setting("all", source="paper")
+    labels: Literal["all", "full", "partial", "grabcut"] = setting(
+        "all", source="paper"
+    )
     """What counts: 'all' known pixels; 'full' masks only (the paper's SL);
     'partial' masks as if they were whole objects (WL); 'grabcut' masks made from
     them (PL)."""

@@ -3,11 +3,13 @@
 Source: "Multi-task deep learning for image segmentation using recursive approximation
 tasks"; METHODS.md section 4. A segmentation task learns from a few full masks, an
 approximation task from partial masks, and after each iteration the partial masks grow
-into what the segmentation task proposes. Departures, all settings:
+into what the segmentation task proposes. Departures:
 
 - the growth formula is a reconstruction (the paper's equations 5 and 6 are lost);
 - scribbles teach the segmentation task, and foreground strokes are tiny seeds;
-- without any full mask the segmentation task learns from weak labels, at a lower beta.
+- without any full mask the segmentation task learns from weak labels, at a lower beta;
+- labels do not grow over the borders of touching full masks;
+- a prediction's final growth ends by closing the cuts between touching objects.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,16 +25,22 @@ from napari_mtseg.domain.annotation import SCRIBBLE_SEPARATOR, Annotation, Objec
 from napari_mtseg.domain.prediction import Prediction
 from napari_mtseg.domain.targets import BACKGROUND, IGNORE, ImageTargets
 from napari_mtseg.geometry.tiles import pool_factors
+from napari_mtseg.growth.contacts import with_contacts_closed
 from napari_mtseg.growth.level_set import grow_objects
 from napari_mtseg.growth.seeds import with_eroded_full_masks, with_strokes_as_seeds
 from napari_mtseg.instances.components import separate_objects
 from napari_mtseg.losses.masked import balancing_weights, masked_cross_entropy
 from napari_mtseg.methods.protocol import Readiness, Stage, Task
+from napari_mtseg.methods.recursive_approximation.readiness import readiness
 from napari_mtseg.methods.recursive_approximation.settings import (
     RecursiveApproximationSettings,
 )
 from napari_mtseg.networks.recursive_unet import RecursiveUNet
-from napari_mtseg.targets.approximation import approximation, separators
+from napari_mtseg.targets.approximation import (
+    approximation,
+    separators,
+    touching_borders,
+)
 from napari_mtseg.targets.class_map import (
     far_background,
     full_classes,
@@ -41,11 +49,7 @@ from napari_mtseg.targets.class_map import (
     scribbled_classes,
     with_far_background,
 )
-from napari_mtseg.targets.paint_summary import (
-    shared_notices,
-    shared_problems,
-    summarise,
-)
+from napari_mtseg.targets.paint_summary import summarise
 
 
 class RecursiveApproximation:
@@ -61,7 +65,7 @@ class RecursiveApproximation:
         self, annotations: Sequence[Annotation]
     ) -> RecursiveApproximationSettings:
         """Decide what is 'auto': the supervision and the separation task."""
-        paint = summarise(annotations)
+        paint = summarise(annotations, spacing=self.task.spacing)
         s = self.settings
         supervision = s.supervision
         if supervision == "auto":
@@ -69,36 +73,15 @@ class RecursiveApproximation:
         separation = s.separation
         if separation == "auto":
             separation = "on" if paint.n_separated else "off"
-        beta = min(s.beta, s.beta_without_full) if supervision == "weak" else s.beta
+        beta = s.beta if paint.n_full else min(s.beta, s.beta_without_full)
         return s.changed(
             {"supervision": supervision, "separation": separation, "beta": beta}
         )
 
     def readiness(self, annotations: Sequence[Annotation]) -> Readiness:
         """Tell whether these annotations are enough, and what else to know."""
-        paint = summarise(annotations)
-        problems = list(shared_problems(paint, n_classes=self.task.n_classes))
-        notices = list(shared_notices(paint, n_classes=self.task.n_classes))
-        if not problems and paint.n_partial == 0 and not _has_strokes(annotations):
-            if paint.n_full == 0:
-                problems.append("Recursive approximation needs a partial mask to grow.")
-            else:
-                notices.append(
-                    "No partial masks are painted: nothing grows but what is simulated "
-                    "from the full masks. The plain U-Net does the same in less time."
-                )
-        if not problems and paint.n_full == 0:
-            notices.append(
-                "No full mask is painted: the boundaries are learned from weak labels "
-                f"and growth is slowed down to beta {self.settings.beta_without_full:g}. "
-                "One full mask makes the boundaries better."
-            )
-        if self.settings.separation == "on" and paint.n_separated == 0:
-            notices.append(
-                "The separation task is on but no separator is drawn: it learns from the "
-                "borders of touching full masks alone."
-            )
-        return Readiness(problems=tuple(problems), notices=tuple(notices))
+        paint = summarise(annotations, spacing=self.task.spacing)
+        return readiness(paint, self.settings, n_classes=self.task.n_classes)
 
     def start(
         self,
@@ -121,14 +104,14 @@ class RecursiveApproximation:
 
     def stages(self) -> tuple[Stage, ...]:
         """Return one stage per iteration; the labels grow after each."""
-        n = self.settings.iterations
+        s = self.settings
         return tuple(
             Stage(
-                name=f"iteration {i} of {n}",
-                steps=self.settings.steps_per_iteration,
+                name=f"iteration {i} of {s.iterations}",
+                steps=(i == 1 and s.first_steps) or s.steps_per_iteration,
                 grows=True,
             )
-            for i in range(1, n + 1)
+            for i in range(1, s.iterations + 1)
         )
 
     def network(self) -> nn.Module:
@@ -204,10 +187,13 @@ class RecursiveApproximation:
             np.where(separator, np.uint8(0), approximated), connectivity="full"
         )
         inside = proposal != BACKGROUND
-        grown = self._grown(seeds, inside, self.settings.beta_final, separator=separator)
+        grown = self._grown(
+            seeds, inside, self.settings.beta_final, separator=separator
+        )
         if separator.any():
             # The border itself belongs to the objects that it separates.
             grown = self._grown(grown, inside, self.settings.beta_final)
+        grown = with_contacts_closed(grown, inside)
         instances, class_of = _without_small(grown, class_of, self.settings.min_size)
         masks = ObjectMasks(objects=instances, class_of=class_of)
         return Prediction(
@@ -216,7 +202,7 @@ class RecursiveApproximation:
             instances=instances,
             class_of=class_of,
             maps={"approximation": approximated, "segmentation": proposal}
-            | ({"separator": separator} if separator.any() else {}),
+            | ({"separator": separator} if "separator" in outputs else {}),
         )
 
     def grow(
@@ -231,6 +217,7 @@ class RecursiveApproximation:
         inside[(known != BACKGROUND) & (known != IGNORE)] = True
         separator = self._separator(outputs)
         separator |= annotation.scribbles == SCRIBBLE_SEPARATOR
+        separator |= _full_borders(annotation)
         grown = self._grown(
             annotation.partial.objects,
             inside,
@@ -272,8 +259,9 @@ class RecursiveApproximation:
         )
 
 
-def _has_strokes(annotations: Sequence[Annotation]) -> bool:
-    return any((a.scribbles > SCRIBBLE_SEPARATOR).any() for a in annotations)
+def _full_borders(annotation: Annotation) -> NDArray[np.bool_]:
+    inside = annotation.complete.mask(annotation.shape)
+    return touching_borders(annotation.full.objects) & inside
 
 
 def _without_small(

@@ -17,6 +17,12 @@ class RecursiveApproximationSettings(TrainingSettings):
         500, ge=1, le=1_000_000, step=10, source="ours", unit="steps", simple=True
     )
     """Optimiser steps before the labels grow again."""
+    first_steps: int = setting(
+        0, ge=0, le=1_000_000, step=10, source="ours", unit="steps"
+    )
+    """Optimiser steps before the labels grow for the first time; 0 for as many as
+    before every growth. Growth cannot be undone, so a short training should not let an
+    untrained network begin it."""
     beta: float = setting(0.5, ge=0, le=1e9, step=0.05, source="ours", simple=True)
     """Speed of growth while training (the paper's beta): labels stop about 1/beta
     pixels short of what the segmentation task proposes."""
@@ -32,7 +38,9 @@ class RecursiveApproximationSettings(TrainingSettings):
     separation: Literal["auto", "on", "off"] = setting("auto", source="ours")
     """Learn the border between touching objects as a third task; 'auto' does so where
     separators are drawn."""
-    multi_task_blocks: int = setting(2, ge=1, le=7, step=1, source="ours", unit="levels")
+    multi_task_blocks: int = setting(
+        2, ge=1, le=7, step=1, source="ours", unit="levels"
+    )
     """Decoder levels in which the tasks have streams of their own."""
     slope: float = setting(0.01, ge=0, le=1, step=0.01, source="ours")
     """Slope of the leaky ReLU below zero."""
@@ -60,7 +68,8 @@ SETTINGS = RecursiveApproximationSettings
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {
         "iterations": 8,
-        "steps_per_iteration": 25,
+        "first_steps": 100,
+        "steps_per_iteration": 20,
         "base_channels": 16,
         "levels": 4,
         "patch": 128,

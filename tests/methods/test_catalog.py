@@ -1,0 +1,97 @@
+"""Methods by name, their presets and variants, without torch."""
+
+import subprocess
+import sys
+
+import pytest
+
+from napari_mtseg.domain.errors import SettingsError
+from napari_mtseg.domain.settings import describe
+from napari_mtseg.methods.catalog import (
+    CATALOG,
+    PRESETS,
+    entry,
+    load_method,
+    preset,
+    settings_model,
+    settings_of,
+    variants,
+)
+from napari_mtseg.methods.protocol import Task
+
+METHODS = tuple(CATALOG)
+
+
+@pytest.mark.parametrize("key", METHODS)
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_every_preset_and_variant_makes_settings_and_a_network(key, ndim):
+    for name in (*PRESETS, *variants(key)):
+        settings = settings_of(
+            key, preset_name=name, ndim=ndim, values={"base_channels": 2}
+        )
+        task = Task(n_channels=1, n_classes=2, spacing=(1.0,) * ndim)
+        method = load_method(key)(settings, task)
+        assert method.key == key
+        assert sum(stage.steps for stage in method.stages()) > 0
+        assert method.network().head_channels["segmentation"] == 3
+
+
+@pytest.mark.parametrize("key", METHODS)
+def test_every_setting_is_explained(key):
+    for described in describe(settings_model(key)):
+        assert described.text.endswith("."), described.name
+        assert described.source in {"paper", "code", "derived", "ours"}
+        if isinstance(described.default, int | float) and not described.choices:
+            assert described.step or isinstance(described.default, bool), described.name
+
+
+def test_presets_of_volumes_differ():
+    flat = preset("baseline", "fast", ndim=2)
+    assert preset("baseline", "fast", ndim=3) == flat | {
+        "patch": 48,
+        "patch_depth": 16,
+        "batch_size": 2,
+        "base_channels": 8,
+    }
+
+
+def test_values_win_over_the_preset():
+    settings = settings_of("baseline", preset_name="fast", ndim=2, values={"patch": 64})
+    assert settings.patch == 64
+    assert settings.base_channels == 16
+
+
+def test_variants_are_copies():
+    variants("baseline")["WL"]["labels"] = "all"
+    assert variants("baseline")["WL"]["labels"] == "partial"
+
+
+def test_an_unknown_method_is_named():
+    with pytest.raises(SettingsError) as error:
+        entry("unet")
+    assert str(error.value) == (
+        "There is no method 'unet'. Choose one of: recursive_approximation, baseline."
+    )
+
+
+def test_an_unknown_preset_is_named():
+    with pytest.raises(SettingsError) as error:
+        preset("baseline", "huge", ndim=2)
+    assert str(error.value) == (
+        "Method 'baseline' has no preset 'huge'. Choose one of: fast, balanced, paper, "
+        "WL, SL, PL."
+    )
+
+
+def test_settings_are_found_without_importing_torch():
+    code = (
+        "import sys\n"
+        "from napari_mtseg.methods import catalog\n"
+        "for key in catalog.CATALOG:\n"
+        "    catalog.settings_of(key, preset_name='fast', ndim=3, values={})\n"
+        "print('torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"

@@ -1,0 +1,149 @@
+"""What is counted, and the sentences that follow, word for word."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from napari_mtseg.domain.annotation import (
+    Annotation,
+    CompleteRegion,
+    ObjectMasks,
+    Tags,
+    empty_annotation,
+)
+from napari_mtseg.targets.paint_summary import (
+    PaintSummary,
+    shared_notices,
+    shared_problems,
+    summarise,
+)
+
+NOTHING = empty_annotation((4, 80))
+
+
+def scribbled(*values: int, **rest) -> Annotation:
+    scribbles = np.zeros((4, 80), np.uint8)
+    scribbles[0, : len(values)] = values
+    return replace(NOTHING, scribbles=scribbles, **rest)
+
+
+def masked(*ids: int, class_of=None) -> Annotation:
+    objects = np.zeros((4, 80), np.uint32)
+    objects[1, : len(ids)] = ids
+    return replace(
+        NOTHING,
+        partial=ObjectMasks(
+            objects=objects, class_of=class_of or dict.fromkeys(ids, 1)
+        ),
+    )
+
+
+def test_paint_is_counted_over_images():
+    full = replace(NOTHING, full=masked(5).partial, complete=CompleteRegion(whole=True))
+    paint = summarise([NOTHING, scribbled(1, 2), masked(4, 4, 9), full])
+    assert paint == PaintSummary(
+        n_images=3,
+        n_full=1,
+        n_partial=1,
+        n_partial_objects=2,
+        n_scribbled=1,
+        has_strokes=False,
+        n_separated=1,
+        classes=frozenset({1}),
+        has_background=True,
+        has_far_background=False,
+        n_conflicts=0,
+    )
+
+
+def test_strokes_of_a_class_are_told_from_background():
+    assert summarise([scribbled(4)]).has_strokes
+    assert summarise([scribbled(4)]).classes == {2}
+    assert not summarise([scribbled(1)]).has_strokes
+
+
+def test_far_background_respects_the_voxel_size():
+    scribbles = np.zeros((4, 20), np.uint8)
+    scribbles[0, 0] = 3
+    drawn = replace(
+        empty_annotation((4, 20)), scribbles=scribbles, tags=Tags(exhaustive=True)
+    )
+    assert not summarise([drawn]).has_far_background
+    assert summarise([drawn], spacing=(12.0, 1.0)).has_far_background
+
+
+@pytest.mark.parametrize(
+    ("annotations", "n_classes", "sentences"),
+    [
+        (
+            [NOTHING],
+            1,
+            [
+                "Nothing is painted on the training images. Paint at least one object "
+                "and some background."
+            ],
+        ),
+        (
+            [scribbled(1)],
+            1,
+            ["Only background is painted. Paint at least one object of a class."],
+        ),
+        (
+            [masked(5)],
+            1,
+            [
+                "Only one class is painted and no background. Paint one background "
+                "stroke, or tick 'every object is marked'."
+            ],
+        ),
+        (
+            [masked(5)],
+            2,
+            [
+                "Labels of one class only and no background were found. Paint one "
+                "background stroke or another class."
+            ],
+        ),
+        ([scribbled(1, 3)], 1, []),
+        ([scribbled(3, 4)], 2, []),
+        ([scribbled(3, tags=Tags(exhaustive=True))], 1, []),
+    ],
+)
+def test_what_is_missing_is_said(annotations, n_classes, sentences):
+    paint = summarise(annotations)
+    assert list(shared_problems(paint, n_classes=n_classes)) == sentences
+
+
+def test_background_is_not_asked_for_where_the_rest_will_be_background():
+    paint = summarise([masked(5)])
+    assert shared_problems(paint, n_classes=1, needs_background=False) == ()
+
+
+def test_missing_classes_are_named():
+    assert shared_notices(summarise([scribbled(1, 4)]), n_classes=4) == (
+        "No paint for classes 1, 3, 4: they cannot be learned.",
+    )
+
+
+def test_one_missing_class_is_named():
+    assert shared_notices(summarise([scribbled(1, 4)]), n_classes=2) == (
+        "No paint for class 1: it cannot be learned.",
+    )
+
+
+def test_disagreements_are_counted():
+    both = replace(masked(5, 5), scribbles=scribbled(0, 0).scribbles.copy())
+    both.scribbles[1, 0] = 1
+    assert shared_notices(summarise([both]), n_classes=1) == (
+        "Annotations disagree on 1 pixel; there a scribble wins over a full mask, and "
+        "a full mask over a partial mask.",
+    )
+
+
+def test_inferred_background_is_said():
+    paint = summarise([scribbled(3, tags=Tags(exhaustive=True))])
+    assert shared_notices(paint, n_classes=1) == (
+        "No background is painted: pixels far from every mark count as background at a "
+        "low weight.",
+    )

@@ -44,7 +44,7 @@ IMAGE_SETS = {
             shrink=1,
             max_pixels=400 * 400,
             n_train=60,
-            n_full=3,
+            n_full=2,
             licence="BBBC038 / Data Science Bowl 2018, CC0",
         ),
         ImageSet(
@@ -55,7 +55,7 @@ IMAGE_SETS = {
             shrink=4,
             max_pixels=10**7,
             n_train=83,
-            n_full=4,
+            n_full=3,
             licence="HC18 fetal head ultrasound, CC BY 4.0",
         ),
     )

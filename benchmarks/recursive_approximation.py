@@ -29,8 +29,8 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 QUICK_ROWS = ("WL", "SL", "recursive", "full")
 N_ITERATIONS = 8
-LATER_SHARE = 12
-"""each growth but the first comes after 1/12 of the steps; the first after the rest"""
+LATER_SHARE = 10
+"""each growth but the first comes after 1/10 of the steps; the first after the rest"""
 AREA = (0.2, 0.5)
 """partial masks cover 20-50 % of an object, so that their Dice starts near 0.5"""
 
@@ -205,7 +205,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="one seed, few images")
     parser.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS))
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=240, help="optimiser steps")
+    parser.add_argument("--steps", type=int, default=320, help="optimiser steps")
     parser.add_argument("--jobs", type=int, default=2, help="trainings at once")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--out", type=Path, default=Path("benchmark-results"))

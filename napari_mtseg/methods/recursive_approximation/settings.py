@@ -73,8 +73,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "base_channels": 16,
         "levels": 4,
         "patch": 128,
-        "learning_rate": 2e-3,
-        "schedule": "cosine",
+        "learning_rate": 1e-3,
     },
     "balanced": {
         "steps_per_iteration": 150,

@@ -1,5 +1,6 @@
 """The command `mtseg`: its subcommands, and how errors reach the shell."""
 
+import logging
 import os
 import sys
 
@@ -10,8 +11,6 @@ from napari_mtseg.domain.errors import MtsegError
 
 EXIT_ERROR = 1
 """exit code for what the user can mend; 2 is a wrong command line, as usual"""
-
-EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
     name="mtseg",
@@ -36,11 +35,14 @@ def main() -> None:
     # Threads that wait must sleep: spinning ones slow a training down six times as
     # soon as anything else, such as the window, uses a core (measured).
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # What a damaged file looks like inside is no help beside our own sentence.
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
     try:
-        app()
+        app(prog_name="mtseg")
     except MtsegError as error:
         sys.stderr.write(f"mtseg: {error}\n")
         sys.exit(EXIT_ERROR)
-    except KeyboardInterrupt:
-        sys.stderr.write("mtseg: interrupted\n")
-        sys.exit(EXIT_INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,14 @@
 """`mtseg train`: train a method on a project."""
 
+import os
+import signal
+import subprocess
 import sys
+import threading
+from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,8 +20,15 @@ from napari_mtseg.domain.errors import SettingsError
 from napari_mtseg.domain.settings import from_assignments
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from napari_mtseg.storage.project import Project
     from napari_mtseg.storage.run_folder import RunFolder
+
+EXIT_INTERRUPTED = 130
+"""exit code after Ctrl-C, as shells have it"""
+
+STDERR = 2
 
 
 def run_train(  # noqa: PLR0913 - one argument per option
@@ -42,19 +56,24 @@ def run_train(  # noqa: PLR0913 - one argument per option
             metavar="RUN",
         ),
     ] = None,
+    devices: Annotated[
+        int, typer.Option(min=1, help="Train on several GPUs at once.")
+    ] = 1,
     json_lines: Annotated[
         bool, typer.Option("--json", help="Print events as JSON lines on stdout.")
     ] = False,
 ) -> None:
     """Train a method on what is painted in a project.
 
-    Ctrl-C stops; `--resume last` goes on as if nothing had happened.
+    Ctrl-C stops after the current step, a second Ctrl-C at once, both with exit code
+    130; `--resume last` goes on as if nothing had happened.
 
     Example: `mtseg train cells.mtseg --method recursive_approximation --preset fast`
     """
     from napari_mtseg.storage.project import Project
 
     opened = Project.open(project)
+    notices: tuple[str, ...] = ()
     if resume is not None:
         if assignments or start_from:
             raise SettingsError(
@@ -66,13 +85,13 @@ def run_train(  # noqa: PLR0913 - one argument per option
         run, notices = _new_run(
             opened, method, preset, assignments or [], seed, device, start_from
         )
-        if not json_lines:
-            for notice in notices:
-                say(f"note: {notice}")
+    if devices > 1:
+        _train_together(opened, run, devices, json_lines=json_lines)
+        return
     from napari_mtseg.workflows.train import train
 
-    show = _print_lines if json_lines else show_progress
-    show(train(opened, run), run)
+    noticed = (events.Noticed(message=notice) for notice in notices)
+    _show(chain(noticed, train(opened, run)), run, json_lines=json_lines)
 
 
 def _new_run(  # noqa: PLR0913 - one argument per option
@@ -105,6 +124,18 @@ def _new_run(  # noqa: PLR0913 - one argument per option
     )
 
 
+def _train_together(
+    project: "Project", run: "RunFolder", n_devices: int, *, json_lines: bool
+) -> None:
+    """Start a process per device through torchrun; the first one speaks."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += [f"--nproc-per-node={n_devices}", "-m", "napari_mtseg.cli.main"]
+    command += ["train", str(project.path), "--resume", run.path.name]
+    done = subprocess.run(command + ["--json"] * json_lines, check=False)
+    if done.returncode:
+        raise typer.Exit(done.returncode)
+
+
 def _resumed(project: "Project", name: str) -> "RunFolder":
     from napari_mtseg.storage.run_folder import find_run
 
@@ -115,14 +146,71 @@ def _resumed(project: "Project", name: str) -> "RunFolder":
     return run
 
 
-def _print_lines(happened: Iterator[events.Event], run: "RunFolder") -> None:
+def _show(
+    happened: Iterator[events.Event], run: "RunFolder", *, json_lines: bool
+) -> None:
+    from napari_mtseg.workflows.processes import is_lead
+
+    if not is_lead():
+        deque(happened, maxlen=0)
+        return
+    ended = ""
+    with _stopping_on_ctrl_c(run) as pressed:
+        try:
+            ended = (_print_lines if json_lines else show_progress)(happened, run)
+        except KeyboardInterrupt:
+            pressed.set()
+    if ended == "done":
+        return
+    say(f"go on with: mtseg train {run.path.parents[1].name} --resume {run.path.name}")
+    if pressed.is_set():
+        raise typer.Exit(EXIT_INTERRUPTED)
+
+
+@contextmanager
+def _stopping_on_ctrl_c(run: "RunFolder") -> Iterator[threading.Event]:
+    """Let the first Ctrl-C stop the run in order and the second end it at once.
+
+    What is yielded is set by the first one. Where Ctrl-C is ignored, as it is behind
+    ``nohup``, it stays so.
+    """
+    pressed = threading.Event()
+    before = signal.getsignal(signal.SIGINT)
+
+    def stop(_signal: int, _frame: object) -> None:
+        pressed.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        # Not through sys.stderr, which this may have interrupted in a write.
+        os.write(STDERR, b"\nstopping; press Ctrl-C again to end at once\n")
+        run.set_control(run.control().changed({"stop": True}))
+
+    if before is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, stop)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before or signal.SIG_DFL)
+
+
+def _print_lines(happened: Iterator[events.Event], _run: "RunFolder") -> str:
+    ended = ""
     for event in happened:
         sys.stdout.write(events.to_json_line(event) + "\n")
         sys.stdout.flush()
+        if isinstance(event, events.TrainingFinished):
+            ended = event.reason
+    return ended
 
 
-def show_progress(happened: Iterator[events.Event], run: "RunFolder") -> None:
-    """Show the events of a training as a progress bar with sentences above it."""
+def show_progress(happened: Iterator[events.Event], run: "RunFolder") -> str:
+    """Show the events of a training as a progress bar with sentences above it.
+
+    Returns
+    -------
+    str
+        How it ended: 'done' or 'stopped'.
+    """
+    ended = ""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -140,20 +228,28 @@ def show_progress(happened: Iterator[events.Event], run: "RunFolder") -> None:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console()) as bar:
+    shown_on = console()
+    hidden = not shown_on.is_terminal
+    with Progress(*columns, console=shown_on, disable=hidden) as bar:
         task = bar.add_task("preparing", total=None)
         for event in happened:
             if isinstance(event, events.RunStarted):
                 bar.update(task, total=event.total_steps, completed=event.resumed_at)
-                bar.console.print(_started(event, run))
+                _print(bar.console, _started(event, run))
             elif isinstance(event, events.StageStarted):
                 bar.update(task, description=event.name)
             elif isinstance(event, events.StepFinished):
                 bar.update(task, completed=event.step)
-            else:
-                text = _sentence(event, run)
-                if text:
-                    bar.console.print(text, highlight=False)
+            elif text := _sentence(event):
+                _print(bar.console, text)
+            if isinstance(event, events.TrainingFinished):
+                ended = event.reason
+    return ended
+
+
+def _print(shown_on: "Console", text: str) -> None:
+    """Print one line as it is: the terminal may wrap it, a file must not."""
+    shown_on.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def _started(event: events.RunStarted, run: "RunFolder") -> str:
@@ -162,13 +258,14 @@ def _started(event: events.RunStarted, run: "RunFolder") -> str:
     return f"run {run.path.name}: {what}{resumed}"
 
 
-def _sentence(event: events.Event, run: "RunFolder") -> str:
+def _sentence(event: events.Event) -> str:
     if isinstance(event, events.Noticed):
         return f"note: {event.message}"
     if isinstance(event, events.LabelsGrown):
+        n = len(event.files)
         return (
             f"labels grown, iteration {event.iteration}: {event.grown_share:+.0%} "
-            f"on {len(event.files)} images"
+            f"on {n} image{'s' * (n != 1)}"
         )
     if isinstance(event, events.ValidationFinished):
         best = ", the best so far" if event.is_best else ""
@@ -176,8 +273,5 @@ def _sentence(event: events.Event, run: "RunFolder") -> str:
     if isinstance(event, events.TrainingFinished):
         score = event.metrics.get("score")
         result = "" if score is None else f", validation Dice {score:.3f}"
-        go_on = (
-            f"; go on with --resume {run.path.name}" if event.reason != "done" else ""
-        )
-        return f"{event.reason} at step {event.step}{result}{go_on}"
+        return f"{event.reason} at step {event.step}{result}"
     return ""

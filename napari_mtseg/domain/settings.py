@@ -142,12 +142,7 @@ def _range(field: FieldInfo) -> str:
         return " | ".join(
             str(c).lower() if isinstance(c, bool) else str(c) for c in choices
         )
-    bounds = {}
-    for item in field.metadata:
-        for key in ("ge", "gt", "le", "lt"):
-            value = getattr(item, key, None)
-            if value is not None:
-                bounds[key] = value
+    bounds = _limits(field)
     low = (
         f"{bounds['ge']:g}"
         if "ge" in bounds
@@ -163,6 +158,16 @@ def _range(field: FieldInfo) -> str:
         else ""
     )
     return f"{low}..{high}" if low or high else "any"
+
+
+def _limits(field: FieldInfo) -> dict[str, float]:
+    """Return the limits of a number by pydantic's names: ge, gt, le, lt."""
+    return {
+        key: getattr(item, key)
+        for item in field.metadata
+        for key in ("ge", "gt", "le", "lt")
+        if getattr(item, key, None) is not None
+    }
 
 
 def _sentence(model: type[Settings], error: ValidationError) -> str:
@@ -187,9 +192,14 @@ def _sentence(model: type[Settings], error: ValidationError) -> str:
 def _expected(field: FieldInfo) -> str:
     """Return what a value must be, or nothing where pydantic says it better."""
     if _choices(field):
-        return f"be {_range(field)}"
+        return f"be one of {_range(field).replace(' |', ',')}"
     kind = {int: "a whole number", float: "a number"}.get(field.annotation or str)
-    return f"be {kind} in {_range(field)}" if kind and _range(field) != "any" else ""
+    limits = _limits(field)
+    words = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
+    said = " and ".join(
+        f"{word} {limits[key]:,.12g}" for key, word in words.items() if key in limits
+    )
+    return f"be {kind} {said}" if kind and said else ""
 
 
 def _shown(value: Any) -> str:

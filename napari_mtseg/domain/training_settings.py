@@ -74,6 +74,6 @@ class TrainingSettings(Settings):
     )
     """Steps between two predictions of the current image."""
     prediction_memory: float = setting(
-        2.0, gt=0, le=1024, step=0.5, source="ours", unit="GiB"
+        4.0, gt=0, le=1024, step=0.5, source="ours", unit="GiB"
     )
     """Memory that predicting one image may use for the network."""

@@ -226,9 +226,11 @@ def _checked_channels(
         return tuple(range(n_channels))
     wrong = [channel for channel in channels if not 0 <= channel < n_channels]
     if wrong:
+        counted = f"Channels count from 0 to {n_channels - 1}"
+        choice = counted if n_channels > 1 else "Its only channel is 0"
         raise ImageError(
             f"'{name}' has {n_channels} channel{'s' * (n_channels > 1)}, but channel "
-            f"{wrong[0]} is asked for. Channels count from 0 to {n_channels - 1}."
+            f"{wrong[0]} is asked for. {choice}."
         )
     if not channels:
         raise ImageError(f"No channel of '{name}' is asked for. Choose at least one.")

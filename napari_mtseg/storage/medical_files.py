@@ -194,4 +194,7 @@ def _dtype(pixel_id: int) -> np.dtype[Any]:
 def _simpleitk() -> Any:
     import SimpleITK
 
-    return SimpleITK
+    sitk: Any = SimpleITK
+    # Its own remarks on a file would stand beside our one sentence.
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    return sitk

@@ -257,15 +257,16 @@ def find_run(project: Path, name: str | None) -> RunFolder:
         If there is no such run.
     """
     runs = runs_of(project)
-    if name is not None:
-        for run in runs:
-            if run.path.name == name:
-                return run
-        known = ", ".join(run.path.name for run in runs) or "none"
-        raise RunError(f"'{project.name}' has no run '{name}'. Its runs: {known}.")
     if not runs:
+        asked = "" if name is None else f", so none of the name '{name}'"
         raise RunError(
-            f"'{project.name}' has no run yet. Start one with "
+            f"'{project.name}' has no run yet{asked}. Start one with "
             f"'mtseg train {project.name}'."
         )
-    return runs[-1]
+    if name is None:
+        return runs[-1]
+    for run in runs:
+        if run.path.name == name:
+            return run
+    known = ", ".join(run.path.name for run in runs)
+    raise RunError(f"'{project.name}' has no run '{name}'. Its runs: {known}.")

@@ -28,6 +28,7 @@ LOCK_FILE = ".lock"
 OWNER_FILE = ".lock.json"
 
 _DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
+_NO_FOLDER = (errno.ENOTDIR, errno.EEXIST)
 _QUOTA = getattr(errno, "EDQUOT", None)
 _WINDOWS_PATIENCE = 2.0
 """Seconds that a replacement waits for a reader to close the file (Windows only)."""
@@ -47,8 +48,8 @@ def clear_write_errors(path: Path) -> Iterator[None]:
     Raises
     ------
     StorageError
-        If the disk or the user's quota is full, or writing is not permitted. Other
-        errors pass unchanged.
+        If the disk or the user's quota is full, writing is not permitted, or a file
+        is where a folder should be. Other errors pass unchanged.
     """
     try:
         yield
@@ -291,6 +292,12 @@ def _write_sentence(path: Path, code: int | None) -> str | None:
         return (
             f"'{path}' cannot be written: permission denied. Choose another folder, "
             "or ask its owner for the right to write there."
+        )
+    in_the_way = next((p for p in (path, *path.parents) if p.is_file()), None)
+    if code in _NO_FOLDER and in_the_way is not None:
+        return (
+            f"Nothing can be written to '{path}': '{in_the_way}' is a file, not a "
+            "folder. Choose another folder."
         )
     return None
 

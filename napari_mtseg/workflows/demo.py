@@ -1,8 +1,9 @@
 """The main job on the embedded sample: paint, train, predict, evaluate, export."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from napari_mtseg.domain.errors import ImageError
 from napari_mtseg.domain.events import Event
@@ -56,11 +57,18 @@ def make_sample_project(folder: Path, *, seed: int) -> tuple[Project, SampleFile
 
 
 def train_sample(
-    project: Project, *, seed: int, device: str
+    project: Project,
+    *,
+    seed: int,
+    device: str,
+    settings: Mapping[str, Any] | None = None,
 ) -> tuple[RunFolder, Iterator[Event]]:
-    """Start a fast run of recursive approximation on the sample."""
-    settings = settings_of(METHOD, preset_name="fast", ndim=2, values={})
-    run, _ = start_run(project, METHOD, settings.model_dump(), seed=seed, device=device)
+    """Start a fast run of recursive approximation on the sample.
+
+    ``settings`` differ from those of the preset 'fast'.
+    """
+    chosen = settings_of(METHOD, preset_name="fast", ndim=2, values=settings or {})
+    run, _ = start_run(project, METHOD, chosen.model_dump(), seed=seed, device=device)
     return run, train(project, run)
 
 

@@ -11,6 +11,11 @@ from torch import Tensor, nn
 from napari_mtseg.batches.patches import PatchSampler
 from napari_mtseg.methods.protocol import Method
 from napari_mtseg.networks.blocks import seeded
+from napari_mtseg.workflows.processes import (
+    n_processes,
+    n_processes_here,
+    part_of_batch,
+)
 
 CHANNELS_LAST_UP_TO = 16
 """base channels up to which the channels-last layout is faster on a CPU (measured)"""
@@ -43,9 +48,13 @@ class Learner:
         self._total_steps = total_steps
         self.fabric = Fabric(
             accelerator={"cuda": "gpu"}.get(device.type, device.type),
-            devices=1,
+            devices=n_processes_here(),
+            num_nodes=n_processes() // n_processes_here(),
+            strategy="ddp" if n_processes() > 1 else "auto",
             precision=settings.precision,
         )
+        if n_processes() > 1:
+            self.fabric.launch()
         with seeded(seed):
             network: Any = method.network()
         self._layout = self._memory_layout()
@@ -87,7 +96,12 @@ class Learner:
         for group in self._optimizer.param_groups:
             group["lr"] = self._learning_rate(progress)
         self.network.train()
-        batch = sampler.draw(rng, device=self.device, layout=self._layout)
+        batch = sampler.draw(
+            rng,
+            device=self.device,
+            layout=self._layout,
+            part=part_of_batch(sampler.batch_size),
+        )
         terms = self._method.losses(self._model, batch, progress)
         total = torch.stack(list(terms.values())).sum()
         self._optimizer.zero_grad(set_to_none=True)
@@ -95,9 +109,19 @@ class Learner:
         self._optimizer.step()
         self.n_steps += 1
         self._update_mean()
-        return {
-            name: float(t.detach()) for name, t in {**terms, "total": total}.items()
-        }
+        shown = {name: t.detach() for name, t in {**terms, "total": total}.items()}
+        if n_processes() > 1:
+            means: Any = self.fabric.all_reduce(shown, reduce_op="mean")
+            shown = means
+        return {name: float(value) for name, value in shown.items()}
+
+    def wait_for_all(self) -> None:
+        """Wait until every process has come here; at once where there is one."""
+        self.fabric.barrier()
+
+    def lead_says(self, value: int) -> int:
+        """Return the lead's value in every process."""
+        return value if n_processes() == 1 else int(self.fabric.broadcast(value))
 
     def weights(self) -> dict[str, Tensor]:
         """Return the weights that predict."""

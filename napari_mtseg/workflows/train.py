@@ -1,7 +1,8 @@
 """Training: the only loop, for any method, as a generator of events."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -25,11 +26,10 @@ from napari_mtseg.domain.events import (
     ValidationFinished,
 )
 from napari_mtseg.methods.protocol import Method
-from napari_mtseg.storage.checkpoint import load_checkpoint, save_checkpoint
+from napari_mtseg.storage.checkpoint import load_checkpoint
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.run_folder import RunFolder
 from napari_mtseg.storage.snapshot import load_snapshot
-from napari_mtseg.storage.write import write_json
 from napari_mtseg.workflows.devices import (
     best_device,
     fitting_batch_size,
@@ -38,6 +38,8 @@ from napari_mtseg.workflows.devices import (
 )
 from napari_mtseg.workflows.learner import Learner
 from napari_mtseg.workflows.network_outputs import Predictor, StoppedError
+from napari_mtseg.workflows.processes import is_lead, n_processes
+from napari_mtseg.workflows.run_writer import RunWriter
 from napari_mtseg.workflows.runs import method_of, parent_labels
 from napari_mtseg.workflows.training_data import (
     load_training_data,
@@ -70,14 +72,15 @@ def train(project: Project, run: RunFolder) -> Iterator[Event]:
     MtsegError
         What the user can mend; the run's events end with it as well.
     """
-    with run.lock():
+    with run.lock() if is_lead() else nullcontext():
         training = _Training(project, run)
+        writer = RunWriter(run)
         try:
             for event in training.events():
-                run.append(event)
+                writer.append(event)
                 yield event
         except MtsegError as error:
-            run.append(TrainingFailed(step=training.n_steps, message=str(error)))
+            writer.append(TrainingFailed(step=training.n_steps, message=str(error)))
             raise
 
 
@@ -87,6 +90,7 @@ class _Training:
     def __init__(self, project: Project, run: RunFolder) -> None:
         self._project = project
         self._run = run
+        self._writer = RunWriter(run)
         self._info = run.info
         self._snapshot = load_snapshot(project, run.snapshot_file)
         self._method: Method = method_of(self._info, self._snapshot, project)
@@ -164,11 +168,10 @@ class _Training:
             self._best = state["best"]
             self._metrics = state["metrics"]
             self._data.load_grown(self._run, self._iteration)
-            self._run.rewrite_events(_until(self._run.events(), self.n_steps))
         else:
             self._start_from_parent()
             self._data.save_grown(self._run, 0)
-            self._run.rewrite_events(())
+        self._writer.forget_after(self.n_steps)
         yield RunStarted(
             method=self._info.method,
             total_steps=self._total,
@@ -193,9 +196,20 @@ class _Training:
             batch_size=self._batch_size,
             free=free_memory(learner.device),
         )
+        fitting = learner.lead_says(fitting)
         if fitting < self._batch_size:
             yield Noticed(message=_smaller(self._batch_size, fitting))
             self._batch_size = fitting
+        if self.n_steps == 0:
+            yield from self._shrunk_patches()
+
+    def _shrunk_patches(self) -> Iterator[Event]:
+        s, ndim = self._method.settings, self._method.task.ndim
+        wanted = (s.patch_depth, s.patch, s.patch)[-ndim:]
+        shapes = [image.pixels.shape[1:] for image in self._data.images]
+        largest = tuple(int(n) for n in np.max(shapes, axis=0))
+        if any(n < w for n, w in zip(largest, wanted, strict=True)):
+            yield Noticed(message=_shrunk(largest, wanted))
 
     def _stage(self, index: int, end: int) -> Iterator[Event]:
         stage = self._stages[index]
@@ -203,7 +217,7 @@ class _Training:
             name=stage.name, index=index + 1, of=len(self._stages), step=self.n_steps
         )
         while self.n_steps < end:
-            self._stop_if_asked()
+            self._stop_together_if_asked()
             yield from self._step()
             yield from self._previewed()
             settings = self._method.settings
@@ -235,10 +249,10 @@ class _Training:
         )
 
     def _halved(self) -> Iterator[Event]:
-        if self._batch_size == 1:
+        if self._batch_size == 1 or n_processes() > 1:
             raise MemoryShortageError(
-                "The memory does not hold one patch. Set a smaller patch or fewer "
-                "base_channels, and train again."
+                f"The memory does not hold {self._batch_size} patches. Set a smaller "
+                "patch, batch_size or base_channels, and train again."
             )
         torch.cuda.empty_cache()
         fitting = self._batch_size // 2
@@ -249,6 +263,10 @@ class _Training:
         share = self._data.grow(self._outputs)
         self._iteration += 1
         files = self._data.save_grown(self._run, self._iteration)
+        # Every process grew its share of the images: each now reads the others'.
+        self._learner_now.wait_for_all()
+        if n_processes() > 1:
+            self._data.load_grown(self._run, self._iteration)
         self._sampler = self._new_sampler()
         yield LabelsGrown(
             step=self.n_steps, iteration=self._iteration, grown_share=share, files=files
@@ -270,7 +288,11 @@ class _Training:
         if self.n_steps % self._method.settings.preview_every:
             return
         wanted = self._run.control().current_image
-        if wanted is None or wanted not in {e.id for e in self._snapshot.images}:
+        if (
+            not is_lead()
+            or wanted is None
+            or wanted not in {e.id for e in self._snapshot.images}
+        ):
             return
         entry = self._project.image(wanted)
         pixels = normalised_pixels(self._project, entry, self._method)
@@ -279,7 +301,7 @@ class _Training:
             "classes": found.classes,
             "instances": found.instances,
         }
-        file = self._run.save_preview(wanted, maps)
+        file = self._writer.save_preview(wanted, maps)
         yield PreviewReady(step=self.n_steps, image=wanted, file=file)
 
     def _saved(self) -> Iterator[Event]:
@@ -290,26 +312,19 @@ class _Training:
             "best": self._best,
             "metrics": self._metrics,
         }
-        save_checkpoint(
-            self._run.checkpoint("last"), self._learner_now.tensors(), state
-        )
-        yield CheckpointSaved(step=self.n_steps, file="checkpoints/last.safetensors")
+        file = self._writer.save("last", self._learner_now.tensors(), state)
+        yield CheckpointSaved(step=self.n_steps, file=file)
 
     def _save_best(self) -> None:
         state = {"step": self.n_steps, "metrics": self._metrics}
-        save_checkpoint(
-            self._run.checkpoint("best"), self._learner_now.weights(), state
-        )
+        self._writer.save("best", self._learner_now.weights(), state)
 
     def _finished(self, reason: str) -> Iterator[Event]:
         if self._best is None:
             self._save_best()
-        metrics: Mapping[str, float] = self._metrics
-        write_json(
-            self._run.path / "metrics.json",
-            {"reason": reason, "step": self.n_steps, "metrics": dict(metrics)},
-        )
-        yield TrainingFinished(step=self.n_steps, reason=reason, metrics=dict(metrics))
+        metrics = dict(self._metrics)
+        self._writer.save_metrics(reason=reason, step=self.n_steps, metrics=metrics)
+        yield TrainingFinished(step=self.n_steps, reason=reason, metrics=metrics)
 
     def _grown_after(self, index: int) -> bool:
         n_growths = sum(stage.grows for stage in self._stages[: index + 1])
@@ -322,13 +337,17 @@ class _Training:
                 learner.mean_network,
                 device=learner.device,
                 memory=self._method.settings.prediction_memory,
-                between_windows=self._stop_if_asked,
+                between_windows=self._stop_if_asked if n_processes() == 1 else None,
             )
             self._predicts_at = learner.n_steps
         return self._predictor(pixels)
 
     def _stop_if_asked(self) -> None:
         if self._run.control().stop:
+            raise StoppedError
+
+    def _stop_together_if_asked(self) -> None:
+        if self._learner_now.lead_says(self._run.control().stop):
             raise StoppedError
 
     def _new_sampler(self) -> PatchSampler:
@@ -364,16 +383,12 @@ class _Training:
         return elapsed
 
 
-def _until(events: tuple[Event, ...], step: int) -> list[Event]:
-    """Return the events up to ``step``; what came later is done again."""
-    ends = (TrainingFinished, TrainingFailed)
-    return [
-        event
-        for event in events
-        if step > 0
-        and getattr(event, "step", 0) <= step
-        and not isinstance(event, ends)
-    ]
+def _shrunk(largest: tuple[int, ...], wanted: tuple[int, ...]) -> str:
+    found, asked = (" x ".join(str(n) for n in size) for size in (largest, wanted))
+    return (
+        f"The training images are {found} pixels at most but patches of {asked} were "
+        "asked for: the patches are shrunk to the images."
+    )
 
 
 def _smaller(before: int, now: int) -> str:

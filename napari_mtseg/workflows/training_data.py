@@ -17,6 +17,7 @@ from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.run_folder import RunFolder
 from napari_mtseg.storage.snapshot import Snapshot
 from napari_mtseg.workflows.devices import gib
+from napari_mtseg.workflows.processes import n_processes, rank
 
 BYTES_PER_PIXEL = 24
 """annotation layers, targets and growth of one pixel, beside its channels"""
@@ -60,9 +61,7 @@ class TrainingData:
     def grow(self, outputs: Outputs) -> float:
         """Enlarge the labels of every image that has any; return the share added."""
         before = added = 0
-        for image in self.images:
-            if not image.annotation.has_partial:
-                continue
+        for image in self._own_share():
             n_painted = int(np.count_nonzero(image.annotation.partial.objects))
             image.annotation = self._method.grow(
                 image.annotation, outputs(image.pixels)
@@ -77,9 +76,13 @@ class TrainingData:
             image.entry.id: run.save_grown(
                 iteration, image.entry.id, image.annotation.partial.objects
             )
-            for image in self.images
-            if image.annotation.has_partial
+            for image in self._own_share()
         }
+
+    def _own_share(self) -> list[LearningImage]:
+        """Return the images whose labels this process grows."""
+        growing = [i for i in self.images if i.annotation.has_partial]
+        return growing[rank() :: n_processes()]
 
     def load_grown(self, run: RunFolder, iteration: int) -> None:
         """Go back to the labels after an iteration."""

@@ -47,8 +47,8 @@ def test_an_unknown_split_is_refused():
     with pytest.raises(SettingsError) as caught:
         ImageEntry.checked({**ENTRY, "split": "holdout"})
     assert str(caught.value) == (
-        "Setting 'split' is 'holdout' but must be train | validate | test. Change it "
-        "and try again."
+        "Setting 'split' is 'holdout' but must be one of train, validate, test. "
+        "Change it and try again."
     )
 
 

@@ -53,38 +53,38 @@ class Needy(Settings):
         ),
         (
             {"steps": 0},
-            "Setting 'steps' is 0 but must be a whole number in 1..1000. Change it "
-            "and try again.",
+            "Setting 'steps' is 0 but must be a whole number at least 1 and at most "
+            "1,000. Change it and try again.",
         ),
         (
             {"steps": "many"},
-            "Setting 'steps' is 'many' but must be a whole number in 1..1000. Change "
-            "it and try again.",
+            "Setting 'steps' is 'many' but must be a whole number at least 1 and at "
+            "most 1,000. Change it and try again.",
         ),
         (
             {"steps": 1.5},
-            "Setting 'steps' is 1.5 but must be a whole number in 1..1000. Change it "
-            "and try again.",
+            "Setting 'steps' is 1.5 but must be a whole number at least 1 and at most "
+            "1,000. Change it and try again.",
         ),
         (
             {"rate": 1},
-            "Setting 'rate' is 1 but must be a number in >0..<1. Change it and try "
-            "again.",
+            "Setting 'rate' is 1 but must be a number above 0 and below 1. Change it "
+            "and try again.",
         ),
         (
             {"rate": float("nan")},
-            "Setting 'rate' is nan but must be a number in >0..<1. Change it and try "
-            "again.",
+            "Setting 'rate' is nan but must be a number above 0 and below 1. Change it "
+            "and try again.",
         ),
         (
             {"norm": "layer"},
-            "Setting 'norm' is 'layer' but must be batch | none. Change it and try "
-            "again.",
+            "Setting 'norm' is 'layer' but must be one of batch, none. Change it and "
+            "try again.",
         ),
         (
             {"flip": "perhaps"},
-            "Setting 'flip' is 'perhaps' but must be true | false. Change it and try "
-            "again.",
+            "Setting 'flip' is 'perhaps' but must be one of true, false. Change it "
+            "and try again.",
         ),
         (
             {"seed": "x"},

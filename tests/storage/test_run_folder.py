@@ -83,7 +83,10 @@ def test_a_project_without_runs_is_one_sentence(project):
     )
     with pytest.raises(RunError) as caught:
         find_run(project, "x")
-    assert str(caught.value) == "'cells.mtseg' has no run 'x'. Its runs: none."
+    assert str(caught.value) == (
+        "'cells.mtseg' has no run yet, so none of the name 'x'. Start one with "
+        "'mtseg train cells.mtseg'."
+    )
 
 
 def test_a_folder_that_is_no_run_is_one_sentence(project):

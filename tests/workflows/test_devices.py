@@ -1,0 +1,104 @@
+from types import SimpleNamespace
+
+import psutil
+import pytest
+import torch
+from torch import nn
+
+from napari_mtseg.domain.errors import MemoryShortageError, SettingsError
+from napari_mtseg.workflows.devices import (
+    TRAINING_COPIES,
+    WEIGHT_COPIES,
+    activation_bytes,
+    best_device,
+    fitting_batch_size,
+    free_memory,
+    gib,
+    is_out_of_memory,
+    training_bytes,
+)
+
+ONE = {"n_channels": 1, "size": (8, 8)}
+
+
+@pytest.fixture
+def network():
+    """2 layers, 18 weights; an 8 x 8 patch gives 2 x 2 x 64 values."""
+    layers = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1, bias=False), nn.ReLU())
+    layers.train()
+    return layers
+
+
+def has(monkeypatch, *, cuda, mps):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "expected"),
+    [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")],
+)
+def test_auto_takes_the_fastest_device_there_is(monkeypatch, cuda, mps, expected):
+    has(monkeypatch, cuda=cuda, mps=mps)
+    assert best_device("auto").type == expected
+    assert best_device("cpu").type == "cpu"
+
+
+@pytest.mark.parametrize("wanted", ["cuda", "mps"])
+def test_a_device_that_is_not_there_is_refused(monkeypatch, wanted):
+    has(monkeypatch, cuda=False, mps=False)
+    with pytest.raises(SettingsError) as error:
+        best_device(wanted)
+    assert str(error.value) == (
+        f"Device '{wanted}' was asked for but this machine has none that torch can "
+        "use. Choose --device cpu or auto."
+    )
+
+
+def test_a_layer_holds_its_results_and_the_network_is_left_as_it_was(network):
+    assert activation_bytes(network, **ONE) == 4 * (128 + 128)
+    assert network.training
+    assert all(len(layer._forward_hooks) == 0 for layer in network)
+
+
+def test_a_step_needs_activations_per_patch_and_copies_of_the_weights(network):
+    expected = 3 * 1024 * TRAINING_COPIES + 18 * 4 * WEIGHT_COPIES
+    assert training_bytes(network, **ONE, batch_size=3) == int(expected)
+
+
+def test_the_batch_is_halved_until_it_fits(network):
+    three, six = (training_bytes(network, **ONE, batch_size=n) for n in (3, 6))
+    assert fitting_batch_size(network, **ONE, batch_size=12, free=three) == 3
+    assert fitting_batch_size(network, **ONE, batch_size=12, free=six - 1) == 3
+    assert fitting_batch_size(network, **ONE, batch_size=12, free=10**9) == 12
+
+
+def test_a_patch_that_does_not_fit_is_refused_in_one_sentence(network):
+    with pytest.raises(MemoryShortageError) as error:
+        fitting_batch_size(network, **ONE, batch_size=4, free=100)
+    assert str(error.value) == (
+        "One training step needs about 0.0 GiB but 0.0 GiB are free. Set a smaller "
+        "patch or fewer base_channels, or close other programs."
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory"), True),
+        (MemoryError(), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: 8 bytes"), True),
+        (RuntimeError("DefaultCPUAllocator: not enough memory: 8 bytes"), True),
+        (RuntimeError("MPS backend out of memory (MPS allocated: 1 GB)"), True),
+        (RuntimeError("shapes do not match"), False),
+        (ValueError("out of memory"), False),
+    ],
+)
+def test_running_out_of_memory_is_told_from_other_errors(error, expected):
+    assert is_out_of_memory(error) == expected
+
+
+def test_free_memory_of_a_cpu_is_that_of_the_machine(monkeypatch):
+    memory = SimpleNamespace(available=3 * 2**30)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    assert gib(free_memory(torch.device("cpu"))) == "3.0 GiB"

@@ -9,9 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_mtseg.batches.patches import PatchSampler, patch_size
-from napari_mtseg.batches.warp import Augmentation
-from napari_mtseg.domain.errors import AnnotationError, MemoryShortageError, MtsegError
+from napari_mtseg.domain.errors import AnnotationError, MtsegError
 from napari_mtseg.domain.events import (
     CheckpointSaved,
     Event,
@@ -30,14 +28,10 @@ from napari_mtseg.storage.checkpoint import load_checkpoint
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.run_folder import RunFolder
 from napari_mtseg.storage.snapshot import load_snapshot
-from napari_mtseg.workflows.devices import (
-    best_device,
-    fitting_batch_size,
-    free_memory,
-    is_out_of_memory,
-)
+from napari_mtseg.workflows.devices import best_device, is_out_of_memory
 from napari_mtseg.workflows.learner import Learner
 from napari_mtseg.workflows.network_outputs import Predictor, StoppedError
+from napari_mtseg.workflows.patch_plan import PatchPlan
 from napari_mtseg.workflows.processes import is_lead, n_processes
 from napari_mtseg.workflows.run_writer import RunWriter
 from napari_mtseg.workflows.runs import method_of, parent_labels
@@ -147,16 +141,10 @@ class _Training:
             device=best_device(info.device),
             total_steps=self._total,
         )
-        self._batch_size = self._method.settings.batch_size
+        self._plan = PatchPlan(self._method, data, self._learner)
         yield from self._restored_or_started()
-        yield from self._batch_that_fits()
-        if not self._validation.images and self.n_steps == 0:
-            yield Noticed(
-                message="No validation image is annotated: the weights of the last "
-                "steps are kept. Set an annotated image's split to 'validate' to keep "
-                "the best."
-            )
-        self._sampler = self._new_sampler()
+        yield from self._fitted()
+        self._sampler = self._plan.sampler(self._iteration)
 
     def _restored_or_started(self) -> Iterator[Event]:
         last = self._run.checkpoint("last")
@@ -164,7 +152,7 @@ class _Training:
             tensors, state = load_checkpoint(last)
             self._learner_now.restore(tensors, int(state["step"]))
             self._iteration = int(state["iteration"])
-            self._batch_size = int(state["batch_size"])
+            self._plan.batch_size = int(state["batch_size"])
             self._best = state["best"]
             self._metrics = state["metrics"]
             self._data.load_grown(self._run, self._iteration)
@@ -187,29 +175,18 @@ class _Training:
         self._learner_now.load_weights(tensors)
         parent_labels(self._project, parent, self._method, self._data)
 
-    def _batch_that_fits(self) -> Iterator[Event]:
-        learner = self._learner_now
-        fitting = fitting_batch_size(
-            learner.network,
-            n_channels=self._method.task.n_channels,
-            size=self._patch_size(),
-            batch_size=self._batch_size,
-            free=free_memory(learner.device),
-        )
-        fitting = learner.lead_says(fitting)
-        if fitting < self._batch_size:
-            yield Noticed(message=_smaller(self._batch_size, fitting))
-            self._batch_size = fitting
+    def _fitted(self) -> Iterator[Event]:
+        notices = [self._plan.fit_to_memory()]
         if self.n_steps == 0:
-            yield from self._shrunk_patches()
-
-    def _shrunk_patches(self) -> Iterator[Event]:
-        s, ndim = self._method.settings, self._method.task.ndim
-        wanted = (s.patch_depth, s.patch, s.patch)[-ndim:]
-        shapes = [image.pixels.shape[1:] for image in self._data.images]
-        largest = tuple(int(n) for n in np.max(shapes, axis=0))
-        if any(n < w for n, w in zip(largest, wanted, strict=True)):
-            yield Noticed(message=_shrunk(largest, wanted))
+            notices.append(self._plan.shrunk())
+        if not self._validation.images and self.n_steps == 0:
+            notices.append(
+                "No validation image is annotated: the weights of the last steps are "
+                "kept. Set an annotated image's split to 'validate' to keep the best."
+            )
+        for message in notices:
+            if message is not None:
+                yield Noticed(message=message)
 
     def _stage(self, index: int, end: int) -> Iterator[Event]:
         stage = self._stages[index]
@@ -237,7 +214,9 @@ class _Training:
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            yield from self._halved()
+            yield Noticed(message=self._plan.halve())
+            torch.cuda.empty_cache()
+            self._sampler.batch_size = self._plan.batch_size
             return
         if not np.isfinite(losses["total"]):
             raise AnnotationError(
@@ -248,17 +227,6 @@ class _Training:
             step=learner.n_steps, of=self._total, losses=losses, seconds=self._elapsed()
         )
 
-    def _halved(self) -> Iterator[Event]:
-        if self._batch_size == 1 or n_processes() > 1:
-            raise MemoryShortageError(
-                f"The memory does not hold {self._batch_size} patches. Set a smaller "
-                "patch, batch_size or base_channels, and train again."
-            )
-        torch.cuda.empty_cache()
-        fitting = self._batch_size // 2
-        yield Noticed(message=_smaller(self._batch_size, fitting))
-        self._batch_size = self._sampler.batch_size = fitting
-
     def _grown(self) -> Iterator[Event]:
         share = self._data.grow(self._outputs)
         self._iteration += 1
@@ -267,7 +235,7 @@ class _Training:
         self._learner_now.wait_for_all()
         if n_processes() > 1:
             self._data.load_grown(self._run, self._iteration)
-        self._sampler = self._new_sampler()
+        self._sampler = self._plan.sampler(self._iteration)
         yield LabelsGrown(
             step=self.n_steps, iteration=self._iteration, grown_share=share, files=files
         )
@@ -308,7 +276,7 @@ class _Training:
         state: dict[str, Any] = {
             "step": self.n_steps,
             "iteration": self._iteration,
-            "batch_size": self._batch_size,
+            "batch_size": self._plan.batch_size,
             "best": self._best,
             "metrics": self._metrics,
         }
@@ -350,27 +318,6 @@ class _Training:
         if self._learner_now.lead_says(self._run.control().stop):
             raise StoppedError
 
-    def _new_sampler(self) -> PatchSampler:
-        s = self._method.settings
-        return PatchSampler(
-            self._data.patches(self._iteration),
-            size=self._patch_size(),
-            batch_size=self._batch_size,
-            known_share=s.known_share,
-            augmentation=Augmentation(
-                flip=s.flip, rotate=s.rotate, rescale=s.rescale, intensity=s.intensity
-            ),
-        )
-
-    def _patch_size(self) -> tuple[int, ...]:
-        s = self._method.settings
-        return patch_size(
-            [image.pixels.shape[1:] for image in self._data.images],
-            patch=s.patch,
-            depth=s.patch_depth,
-            multiple=self._learner_now.size_multiple,
-        )
-
     @property
     def _learner_now(self) -> Learner:
         if self._learner is None:
@@ -381,18 +328,3 @@ class _Training:
         now = time.monotonic()
         elapsed, self._clock = now - self._clock, now
         return elapsed
-
-
-def _shrunk(largest: tuple[int, ...], wanted: tuple[int, ...]) -> str:
-    found, asked = (" x ".join(str(n) for n in size) for size in (largest, wanted))
-    return (
-        f"The training images are {found} pixels at most but patches of {asked} were "
-        "asked for: the patches are shrunk to the images."
-    )
-
-
-def _smaller(before: int, now: int) -> str:
-    return (
-        f"The memory does not hold {before} patches at once: training goes on with "
-        f"{now} patches per step."
-    )

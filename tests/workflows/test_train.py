@@ -250,7 +250,7 @@ def test_running_out_of_memory_halves_the_batch_and_goes_on(tmp_path, monkeypatc
     _, events = trained(project, "baseline")
     messages = [e.message for e in of_type(events, Noticed)]
     assert (
-        "The memory does not hold 2 patches at once: training goes on with 1 patches "
+        "The memory does not hold 2 patches at once: training goes on with 1 patch "
         "per step." in messages
     )
     assert events[-1].reason == "done"

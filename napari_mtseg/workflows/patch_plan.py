@@ -1,0 +1,103 @@
+"""Patch and batch sizes that fit images and memory, and the sampler they give."""
+
+import numpy as np
+
+from napari_mtseg.batches.patches import PatchSampler, patch_size
+from napari_mtseg.batches.warp import Augmentation
+from napari_mtseg.domain.errors import MemoryShortageError
+from napari_mtseg.methods.protocol import Method
+from napari_mtseg.workflows.devices import fitting_batch_size, free_memory
+from napari_mtseg.workflows.learner import Learner
+from napari_mtseg.workflows.processes import n_processes
+from napari_mtseg.workflows.training_data import TrainingData
+
+
+class PatchPlan:
+    """How patches are drawn from the training images."""
+
+    def __init__(self, method: Method, data: TrainingData, learner: Learner) -> None:
+        s = method.settings
+        self._method = method
+        self._data = data
+        self._learner = learner
+        self._shapes = [image.pixels.shape[1:] for image in data.images]
+        self.batch_size = s.batch_size
+        self.size = patch_size(
+            self._shapes,
+            patch=s.patch,
+            depth=s.patch_depth,
+            multiple=learner.size_multiple,
+        )
+
+    def fit_to_memory(self) -> str | None:
+        """Halve the batch until a step fits; return what the user should know.
+
+        Raises
+        ------
+        MemoryShortageError
+            If not even one patch fits.
+        """
+        before = self.batch_size
+        fitting = fitting_batch_size(
+            self._learner.network,
+            n_channels=self._method.task.n_channels,
+            size=self.size,
+            batch_size=before,
+            free=free_memory(self._learner.device),
+        )
+        self.batch_size = self._learner.lead_says(fitting)
+        return _smaller(before, self.batch_size) if self.batch_size < before else None
+
+    def halve(self) -> str:
+        """Halve the batch after the memory ran out; return what the user should know.
+
+        Raises
+        ------
+        MemoryShortageError
+            If there is one patch only, or several processes share the batch.
+        """
+        before = self.batch_size
+        if before == 1 or n_processes() > 1:
+            raise MemoryShortageError(
+                f"The memory does not hold {_patches(before)}. Set a smaller patch, "
+                "batch_size or base_channels, and train again."
+            )
+        self.batch_size = before // 2
+        return _smaller(before, self.batch_size)
+
+    def shrunk(self) -> str | None:
+        """Return a sentence if the images are smaller than the patches asked for."""
+        s = self._method.settings
+        wanted = (s.patch_depth, s.patch, s.patch)[-len(self.size) :]
+        largest = tuple(int(n) for n in np.max(self._shapes, axis=0))
+        if all(n >= w for n, w in zip(largest, wanted, strict=True)):
+            return None
+        found, asked = (" x ".join(str(n) for n in size) for size in (largest, wanted))
+        return (
+            f"The training images are {found} pixels at most but patches of {asked} "
+            "were asked for: the patches are shrunk to the images."
+        )
+
+    def sampler(self, iteration: int) -> PatchSampler:
+        """Return what draws batches with the labels of an iteration."""
+        s = self._method.settings
+        return PatchSampler(
+            self._data.patches(iteration),
+            size=self.size,
+            batch_size=self.batch_size,
+            known_share=s.known_share,
+            augmentation=Augmentation(
+                flip=s.flip, rotate=s.rotate, rescale=s.rescale, intensity=s.intensity
+            ),
+        )
+
+
+def _smaller(before: int, now: int) -> str:
+    return (
+        f"The memory does not hold {_patches(before)} at once: training goes on with "
+        f"{_patches(now)} per step."
+    )
+
+
+def _patches(n: int) -> str:
+    return f"{n} patch" if n == 1 else f"{n} patches"

@@ -68,7 +68,7 @@ class World:
     monkeypatch: pytest.MonkeyPatch
     names: dict[str, object] = field(default_factory=dict)
     """what the sentence names that is known only now"""
-    processes: list[subprocess.Popen] = field(default_factory=list)
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     break_later: list[Callable[[], None]] = field(default_factory=list)
     """what breaks after the project has been made"""
 
@@ -166,6 +166,16 @@ def mask(values):
         world.image("masks/disc_0.tif", values)
 
     return prepare
+
+
+def mask_of_no_image(world):
+    mask(pixels())(world)
+    (world.folder / "masks/disc_0.tif").rename(world.folder / "masks/x.tif")
+
+
+def no_image_format(world):
+    world.project()
+    (world.folder / "a.docx").touch()
 
 
 def damaged_project(world):
@@ -351,7 +361,7 @@ ROWS = (
     ),
     Row(
         what="unknown format",
-        prepare=lambda world: (a_project(world), (world.folder / "a.docx").touch()),
+        prepare=no_image_format,
         command="project add discs.mtseg a.docx",
         sentence="'a.docx' is of a format that cannot be read. Supported are TIFF and "
         "OME-TIFF (.tif, .tiff, .btf, .tf8), PNG, JPEG, BMP, OME-Zarr "
@@ -459,10 +469,7 @@ ROWS = (
     ),
     Row(
         what="mask of no image",
-        prepare=lambda world: (
-            mask(pixels())(world),
-            (world.folder / "masks/disc_0.tif").rename(world.folder / "masks/x.tif"),
-        ),
+        prepare=mask_of_no_image,
         command="project import discs.mtseg masks --kind full",
         sentence="No label file in 'masks', such as 'x.tif', has the name of an image "
         "of the project, such as 'disc_0.tif'. Name them alike, up to an "

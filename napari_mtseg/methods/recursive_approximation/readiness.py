@@ -37,7 +37,7 @@ def _problems(
     paint: PaintSummary, s: RecursiveApproximationSettings
 ) -> tuple[str, ...]:
     problems = []
-    strokes_are_enough = s.strokes_teach and paint.n_scribbled > 0
+    strokes_are_enough = s.strokes_teach and paint.has_strokes
     if s.supervision == "full" and paint.n_full == 0 and not strokes_are_enough:
         problems.append(
             "supervision=full was asked for but no image has a complete region. "

@@ -142,21 +142,10 @@ def _range(field: FieldInfo) -> str:
         return " | ".join(
             str(c).lower() if isinstance(c, bool) else str(c) for c in choices
         )
-    bounds = _limits(field)
-    low = (
-        f"{bounds['ge']:g}"
-        if "ge" in bounds
-        else f">{bounds['gt']:g}"
-        if "gt" in bounds
-        else ""
-    )
-    high = (
-        f"{bounds['le']:g}"
-        if "le" in bounds
-        else f"<{bounds['lt']:g}"
-        if "lt" in bounds
-        else ""
-    )
+    signs = {"ge": "", "gt": ">", "le": "", "lt": "<"}
+    said = {key: f"{signs[key]}{limit:,.12g}" for key, limit in _limits(field).items()}
+    low = said.get("ge", said.get("gt", ""))
+    high = said.get("le", said.get("lt", ""))
     return f"{low}..{high}" if low or high else "any"
 
 

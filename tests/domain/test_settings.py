@@ -144,7 +144,7 @@ def test_an_assignment_without_name_or_value_is_one_sentence(text):
 def test_a_description_says_what_a_form_must_know():
     steps, rate, norm, flip, seed = describe(Example)
     assert (steps.name, steps.text, steps.unit) == ("steps", "How long.", "steps")
-    assert (steps.range, steps.default, steps.step) == ("1..1000", 100, 10)
+    assert (steps.range, steps.default, steps.step) == ("1..1,000", 100, 10)
     assert (steps.source, steps.simple) == ("ours", True)
     assert (rate.range, rate.source, rate.simple) == (">0..<1", "paper", False)
     assert (norm.range, norm.choices) == ("batch | none", ("batch", "none"))

@@ -25,6 +25,7 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "PL": ("baseline", {"labels": "grabcut", "dice_weight": 0.0}),
     "all paint": ("baseline", {"labels": "all", "dice_weight": 0.0}),
     "recursive": ("recursive_approximation", {}),
+    "recursive, paint": ("recursive_approximation", {"supervision": "paint"}),
     "full": ("baseline", {"labels": "full", "dice_weight": 0.0}),
 }
 QUICK_ROWS = ("WL", "SL", "recursive", "full")
@@ -47,7 +48,7 @@ def main() -> None:
     prepared(arguments.data, out / "data", images)
     jobs = [
         {
-            "name": f"{row.replace(' ', '_')}-{seed}",
+            "name": f"{row.replace(', ', '_').replace(' ', '_')}-{seed}",
             "data": str(arguments.data),
             "out": str(out),
             "images": images,
@@ -101,7 +102,7 @@ def train_and_score(  # noqa: PLR0913 - a job is described by plain values
     return {
         "row": row,
         "seed": seed,
-        "grown": _grown_dice(project, run, masks) if row == "recursive" else [],
+        "grown": _grown_dice(project, run, masks) if "recursive" in row else [],
         "test": _test_scores(run, items, images),
     }
 

@@ -12,12 +12,14 @@ from napari_mtseg.metrics.intervals import (
 )
 
 COMPARED = ("WL", "SL", "PL", "all paint", "full")
+OURS = ("recursive", "recursive, paint")
 TITLES = {
     "WL": "WL: partial masks as if whole",
     "SL": "SL: the full masks alone",
     "PL": "PL: GrabCut pseudo labels",
     "all paint": "baseline on all paint",
     "recursive": "recursive approximation",
+    "recursive, paint": "recursive approximation, all paint teaches (ours)",
     "full": "full supervision",
 }
 
@@ -51,31 +53,37 @@ def table_of(
 
 
 def _differences(results: list[dict[str, Any]], rows: list[str]) -> list[str]:
-    ours = _scores(results, "recursive", "dice")
-    lines = ["| recursive approximation minus | Dice | interval excludes 0 |"]
-    lines += ["|---|---|---|"]
-    for row in (r for r in COMPARED if r in rows):
-        other = _scores(results, row, "dice")
-        difference = bootstrap_paired_difference(ours, other, rng=_rng())
-        verdict = "yes" if difference.excludes_zero else "no"
-        lines.append(f"| {TITLES[row]} | {_interval(difference, 3)} | {verdict} |")
-    if "full" in rows:
-        share = float(np.mean(ours)) / float(np.mean(_scores(results, "full", "dice")))
-        lines += ["", f"Share of full supervision's Dice: {share:.3f}."]
+    lines = []
+    for row in (r for r in OURS if r in rows):
+        ours = _scores(results, row, "dice")
+        lines += [f"| {TITLES[row]} minus | Dice | interval excludes 0 |"]
+        lines += ["|---|---|---|"]
+        for other in (r for r in COMPARED if r in rows):
+            theirs = _scores(results, other, "dice")
+            difference = bootstrap_paired_difference(ours, theirs, rng=_rng())
+            verdict = "yes" if difference.excludes_zero else "no"
+            cell = _interval(difference, 3)
+            lines.append(f"| {TITLES[other]} | {cell} | {verdict} |")
+        if "full" in rows:
+            full = float(np.mean(_scores(results, "full", "dice")))
+            share = float(np.mean(ours)) / full
+            lines += ["", f"Share of full supervision's Dice: {share:.3f}.", ""]
     return lines
 
 
 def _growth(results: list[dict[str, Any]]) -> list[str]:
-    curves = np.array([r["grown"] for r in results if r["row"] == "recursive"])
-    means = [f"{value:.3f}" for value in curves.mean(axis=0)]
-    header = " | ".join(str(i) for i in range(len(means)))
-    return [
-        "Dice of the growing labels of weakly annotated images, by iteration:",
-        "",
-        f"| {header} |",
-        "|" + "---|" * len(means),
-        f"| {' | '.join(means)} |",
-    ]
+    curves = {
+        row: np.mean([r["grown"] for r in results if r["row"] == row], axis=0)
+        for row in dict.fromkeys(r["row"] for r in results if r["grown"])
+    }
+    n = len(next(iter(curves.values())))
+    lines = ["Dice of the growing labels of weakly annotated images, by iteration:", ""]
+    lines += ["| row | " + " | ".join(str(i) for i in range(n)) + " |"]
+    lines += ["|" + "---|" * (n + 1)]
+    for row, curve in curves.items():
+        cells = " | ".join(f"{value:.3f}" for value in curve)
+        lines.append(f"| {TITLES[row]} | {cells} |")
+    return lines
 
 
 def _scores(results: list[dict[str, Any]], row: str, metric: str) -> Any:

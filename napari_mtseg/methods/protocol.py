@@ -105,8 +105,11 @@ class Method(Protocol):
         """Make a network with random weights; ``forward`` returns logits by name."""
         ...
 
-    def targets(self, annotation: Annotation) -> ImageTargets:
-        """Compute the maps to learn from a (grown) annotation, on the whole image."""
+    def targets(self, annotation: Annotation, *, painted: Annotation) -> ImageTargets:
+        """Compute the maps to learn from a (grown) annotation, on the whole image.
+
+        ``painted`` is what the person painted, before anything started or grew.
+        """
         ...
 
     def losses(

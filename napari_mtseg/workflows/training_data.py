@@ -33,6 +33,8 @@ class LearningImage:
     entry: ImageEntry
     pixels: NDArray[np.float32]
     """(C, [Z,] Y, X) normalised"""
+    painted: Annotation
+    """what the person painted"""
     annotation: Annotation
     """what is learned from now"""
 
@@ -52,7 +54,7 @@ class TrainingData:
         return [
             training_image(
                 image.pixels,
-                self._method.targets(image.annotation),
+                self._method.targets(image.annotation, painted=image.painted),
                 rng=np.random.default_rng([self._seed, iteration, index]),
             )
             for index, image in enumerate(self.images)
@@ -113,7 +115,7 @@ def load_training_data(
         rng = np.random.default_rng([seed, index])
         started = method.start(annotation, pixels=pixels, rng=rng)
         if method.uses(started):
-            images.append(LearningImage(entry, pixels, started))
+            images.append(LearningImage(entry, pixels, annotation, started))
     return TrainingData(method, images, seed=seed)
 
 

@@ -69,7 +69,7 @@ def test_full_masks_alone_count_in_row_sl():
 
 def test_partial_masks_count_as_whole_objects_in_row_wl():
     method = baseline(labels="partial")
-    targets = method.targets(started(method, partial()))
+    targets = method.targets(started(method, partial()), painted=partial())
     expected = np.where(square(side=2).objects > 0, 1, BACKGROUND)
     assert np.array_equal(targets.maps["classes"], expected)
 
@@ -85,7 +85,7 @@ def test_strokes_count_as_objects_in_row_wl():
     scribbles[2, 2:6] = 3
     drawn = replace(empty_annotation((12, 16)), scribbles=scribbles)
     method = baseline(labels="partial")
-    targets = method.targets(started(method, drawn))
+    targets = method.targets(started(method, drawn), painted=drawn)
     assert np.array_equal(targets.maps["classes"], scribbles // 3)
 
 
@@ -117,7 +117,7 @@ def test_targets_ignore_what_is_not_painted(ndim):
     shape = (4, 12, 16)[-ndim:]
     masks = square(shape=shape, start=1, side=2)
     drawn = replace(empty_annotation(shape), partial=masks)
-    targets = baseline(ndim=ndim).targets(drawn)
+    targets = baseline(ndim=ndim).targets(drawn, painted=drawn)
     expected = np.where(masks.objects > 0, 1, IGNORE)
     assert np.array_equal(targets.maps["classes"], expected)
     assert np.array_equal(targets.known, expected)
@@ -131,7 +131,7 @@ def test_inferred_background_has_a_low_weight():
         partial=square(shape=shape, start=0, side=2),
         tags=Tags(exhaustive=True),
     )
-    targets = baseline().targets(drawn)
+    targets = baseline().targets(drawn, painted=drawn)
     assert targets.maps["classes"][0, 70] == BACKGROUND
     assert targets.maps["weight"][0, 70] == np.float32(0.3)
 

@@ -95,7 +95,7 @@ def test_full_masks_teach_where_there_are_any():
 
 def test_weak_labels_teach_slowly_where_there_is_no_full_mask():
     found = method(beta=0.5).adapted([WEAK])
-    assert (found.supervision, found.beta) == ("weak", 0.2)
+    assert (found.supervision, found.beta) == ("paint", 0.2)
     assert method(beta=0.1).adapted([WEAK]).beta == 0.1
 
 
@@ -106,8 +106,8 @@ def test_separators_switch_their_task_on():
 
 
 def test_what_was_asked_for_stays():
-    found = method(supervision="weak", separation="off").adapted([FULL, SEPARATED])
-    assert (found.supervision, found.separation, found.beta) == ("weak", "off", 0.5)
+    found = method(supervision="paint", separation="off").adapted([FULL, SEPARATED])
+    assert (found.supervision, found.separation, found.beta) == ("paint", "off", 0.5)
 
 
 # --- Readiness -----------------------------------------------------------------
@@ -192,16 +192,16 @@ def test_strokes_begin_as_masks_and_full_masks_get_simulated_ones():
 
 
 def test_weak_images_teach_segmentation_by_their_scribbles_only():
-    targets = method(supervision="full").targets(WEAK)
+    targets = method(supervision="full").targets(WEAK, painted=WEAK)
     expected = np.where(WEAK.scribbles == 1, BACKGROUND, IGNORE)
     assert np.array_equal(targets.maps["segmentation"], expected)
-    silent = method(supervision="full", strokes_teach=False).targets(WEAK)
+    silent = method(supervision="full", strokes_teach=False).targets(WEAK, painted=WEAK)
     assert (silent.maps["segmentation"] == IGNORE).all()
     assert targets.stratum == "weak"
 
 
 def test_without_full_masks_all_that_is_known_teaches_segmentation():
-    targets = method(supervision="weak").targets(WEAK)
+    targets = method(supervision="paint").targets(WEAK, painted=WEAK)
     expected = np.where(
         WEAK.partial.objects > 0, 1, np.where(WEAK.scribbles == 1, BACKGROUND, IGNORE)
     )
@@ -209,15 +209,17 @@ def test_without_full_masks_all_that_is_known_teaches_segmentation():
 
 
 def test_full_images_teach_both_tasks_everywhere():
-    targets = method(supervision="full").targets(started(method(), FULL))
+    targets = method(supervision="full").targets(started(method(), FULL), painted=FULL)
     assert np.array_equal(targets.maps["segmentation"], FULL.full.objects > 0)
     assert not (targets.maps["approximation"] == IGNORE).any()
     assert targets.stratum == "full"
 
 
 def test_the_separator_is_a_target_only_where_it_is_a_task():
-    assert "separator" not in method().targets(SEPARATED).maps
-    target = method(separation="on").targets(SEPARATED).maps["separator"]
+    assert "separator" not in method().targets(SEPARATED, painted=SEPARATED).maps
+    target = (
+        method(separation="on").targets(SEPARATED, painted=SEPARATED).maps["separator"]
+    )
     assert (target[:, 6] == 1).all()
 
 

@@ -123,7 +123,7 @@ class Baseline:
             pools=pool_factors(self.task.spacing, s.levels),
         )
 
-    def targets(self, annotation: Annotation) -> ImageTargets:
+    def targets(self, annotation: Annotation, *, painted: Annotation) -> ImageTargets:
         """Class map and weights; background that follows from the tags weighs less."""
         far = far_background(annotation, spacing=self.task.spacing)
         classes, weights = with_far_background(known_classes(annotation), far)

@@ -69,7 +69,7 @@ class RecursiveApproximation:
         s = self.settings
         supervision = s.supervision
         if supervision == "auto":
-            supervision = "full" if paint.n_full else "weak"
+            supervision = "full" if paint.n_full else "paint"
         separation = s.separation
         if separation == "auto":
             separation = "on" if paint.n_separated else "off"
@@ -130,9 +130,9 @@ class RecursiveApproximation:
             pools=pool_factors(self.task.spacing, s.levels),
         )
 
-    def targets(self, annotation: Annotation) -> ImageTargets:
+    def targets(self, annotation: Annotation, *, painted: Annotation) -> ImageTargets:
         """Targets of the tasks; IGNORE where an image is not labelled for one."""
-        segmentation, weight = self._segmentation(annotation)
+        segmentation, weight = self._segmentation(painted)
         approximated = approximation(
             annotation, window=self.settings.window, spacing=self.task.spacing
         )
@@ -231,16 +231,17 @@ class RecursiveApproximation:
         )
 
     def _segmentation(
-        self, annotation: Annotation
+        self, painted: Annotation
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        if self.settings.supervision == "weak":
-            far = far_background(annotation, spacing=self.task.spacing)
-            return with_far_background(known_classes(annotation), far)
-        target = full_classes(annotation)
+        """Return what the segmentation task learns: from paint, never from growth."""
+        if self.settings.supervision == "paint":
+            far = far_background(painted, spacing=self.task.spacing)
+            return with_far_background(known_classes(painted), far)
+        target = full_classes(painted)
         if self.settings.strokes_teach:
-            strokes = scribbled_classes(annotation.scribbles)
+            strokes = scribbled_classes(painted.scribbles)
             np.copyto(target, strokes, where=strokes != IGNORE)
-        return target, np.ones(annotation.shape, np.float32)
+        return target, np.ones(painted.shape, np.float32)
 
     def _separator(self, outputs: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
         if "separator" not in outputs:

@@ -30,9 +30,11 @@ class RecursiveApproximationSettings(TrainingSettings):
     """Speed of growth at prediction; larger fills the proposal."""
     beta_without_full: float = setting(0.2, ge=0, le=1e9, step=0.05, source="ours")
     """Upper bound of beta where no image has a full mask."""
-    supervision: Literal["auto", "full", "weak"] = setting("auto", source="ours")
-    """What the segmentation task learns from: 'full' masks and strokes as in the
-    paper, or, where there is no full mask, 'weak' labels."""
+    supervision: Literal["auto", "full", "paint"] = setting("auto", source="ours")
+    """What the segmentation task learns from: 'full' masks and strokes, as in the
+    paper; or all 'paint', partial masks and inferred background too, which helps where
+    the full masks show only some of the kinds of image. 'auto' is 'paint' only where
+    there is no full mask."""
     strokes_teach: bool = setting(True, source="ours")
     """Let scribbles teach the segmentation task."""
     separation: Literal["auto", "on", "off"] = setting("auto", source="ours")
@@ -90,4 +92,5 @@ PRESETS_3D: dict[str, dict[str, Any]] = {
 VARIANTS: dict[str, dict[str, Any]] = {
     "two tasks": {"separation": "off"},
     "three tasks": {"separation": "on"},
+    "all paint": {"supervision": "paint"},
 }

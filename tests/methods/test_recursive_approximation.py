@@ -137,7 +137,15 @@ NO_PARTIAL = (
             ],
             [],
         ),
-        ({"supervision": "full"}, [WEAK], [], [NO_FULL]),
+        (
+            {"supervision": "full"},
+            [WEAK],
+            [
+                "supervision=full was asked for but no image has a complete region. "
+                "Mark one, or set supervision=auto."
+            ],
+            [],
+        ),
         (
             {"separation": "on"},
             [WEAK],

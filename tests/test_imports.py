@@ -27,7 +27,10 @@ def modules_after(code: str) -> set[str]:
         "\nimport sys; print('modules:', *{m.partition('.')[0] for m in sys.modules})"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code + tail], check=True, capture_output=True, text=True
+        [sys.executable, "-c", code + tail],
+        check=True,
+        capture_output=True,
+        encoding="utf-8",
     )
     return set(done.stdout.splitlines()[-1].removeprefix("modules:").split())
 

@@ -1,5 +1,6 @@
 """`mtseg demo`: the main job on embedded sample data."""
 
+from itertools import chain, count
 from pathlib import Path
 from typing import Annotated
 
@@ -17,18 +18,20 @@ def run_demo(
         ),
     ] = False,
     out: Annotated[
-        Path, typer.Option(help="Folder for the results; made if missing.")
-    ] = Path("mtseg-demo"),
+        Path | None,
+        typer.Option(help="Folder for the results.  [default: a new mtseg-demo-N]"),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
     """Paint, train, predict, evaluate and export on embedded sample data.
 
-    A stained section with 16 tiles: 2 get full masks, 10 rough partial masks, 4 are
-    held out for the test.
+    A stained section with 16 tiles: 2 get full masks, 9 rough partial masks, 1
+    validates, 4 are held out for the test.
 
     Example: `mtseg demo --headless --out my-demo`
     """
+    out = out or _free_folder()
     if (out / "glands.mtseg").exists():
         raise StorageError(
             f"'{out}' holds an earlier demo. Delete it, or choose another folder "
@@ -58,3 +61,8 @@ def run_demo(
     say(f"    model    {result.model}")
     say(f"    project  {result.project}")
     say(f"Use the model on your images: mtseg predict {result.model} FOLDER --out OUT")
+
+
+def _free_folder() -> Path:
+    names = chain(["mtseg-demo"], (f"mtseg-demo-{n}" for n in count(2)))
+    return next(Path(name) for name in names if not Path(name).exists())

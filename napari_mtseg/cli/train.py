@@ -16,7 +16,7 @@ import typer
 
 from napari_mtseg.cli.output import console, say
 from napari_mtseg.domain import events
-from napari_mtseg.domain.errors import SettingsError
+from napari_mtseg.domain.errors import RunError, SettingsError
 from napari_mtseg.domain.settings import from_assignments
 
 if TYPE_CHECKING:
@@ -140,6 +140,11 @@ def _resumed(project: "Project", name: str) -> "RunFolder":
     from napari_mtseg.storage.run_folder import find_run
 
     run = find_run(project.path, None if name == "last" else name)
+    if run.has_finished:
+        raise RunError(
+            f"Run '{run.path.name}' is finished. To learn more, start a run from it "
+            f"with --from {run.path.name}."
+        )
     control = run.control()
     if control.stop:
         run.set_control(control.changed({"stop": False}))
@@ -162,7 +167,8 @@ def _show(
             pressed.set()
     if ended == "done":
         return
-    say(f"go on with: mtseg train {run.path.parents[1].name} --resume {run.path.name}")
+    project = os.path.relpath(run.path.parents[1])
+    say(f"go on with: mtseg train {project} --resume {run.path.name}")
     if pressed.is_set():
         raise typer.Exit(EXIT_INTERRUPTED)
 

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Literal, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -104,7 +105,7 @@ def from_assignments(assignments: Sequence[str]) -> dict[str, Any]:
         if not equals or not name.strip():
             raise SettingsError(
                 f"--set got '{text}' but expects NAME=VALUE, for example "
-                "--set steps=400."
+                "--set learning_rate=0.001."
             )
         try:
             values[name.strip()] = json.loads(value)
@@ -163,8 +164,11 @@ def _sentence(model: type[Settings], error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     name = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        known = ", ".join(sorted(model.model_fields))
-        return f"There is no setting '{name}'. Known settings: {known}."
+        known = sorted(model.model_fields)
+        like = get_close_matches(name, known, n=1)
+        meant = f" Did you mean '{like[0]}'?" if like else ""
+        known_settings = ", ".join(known)
+        return f"There is no setting '{name}'.{meant} Known settings: {known_settings}."
     if not name:
         return f"{first['msg'].removeprefix('Value error, ').rstrip('.')}."
     if first["type"] == "missing":

@@ -97,8 +97,8 @@ class Project:
         path = with_suffix(path).resolve()
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise ProjectError(
-                f"'{path}' exists already and is not an empty folder. Open it, or "
-                "choose another name."
+                f"'{path}' exists already and is not an empty folder. Choose another "
+                "name, or add images to it with 'mtseg project add'."
             )
         info = ProjectInfo(
             name=path.name.removesuffix(SUFFIX),
@@ -124,9 +124,10 @@ class Project:
         if not _is_project(path) and path.name and _is_project(with_suffix(path)):
             path = with_suffix(path)
         if not _is_project(path):
+            found = "it has no project.json" if path.exists() else "it does not exist"
             raise ProjectError(
-                f"'{path}' is not a project folder: it has no project.json. "
-                "Make one with 'mtseg project new'."
+                f"'{path}' is not a project folder: {found}. Check the name, or make "
+                "one with 'mtseg project new'."
             )
         path = path.resolve()
         file = path / "project.json"

@@ -39,6 +39,7 @@ from napari_mtseg.storage.write import (
     FolderLock,
     append_line,
     clear_write_errors,
+    read_json,
     write_bytes_atomically,
     write_json,
 )
@@ -109,6 +110,12 @@ class RunFolder:
     def events_file(self) -> Path:
         """Where events are appended."""
         return self.path / "events.jsonl"
+
+    @property
+    def has_finished(self) -> bool:
+        """True if the run took all its steps."""
+        metrics = self.path / "metrics.json"
+        return metrics.exists() and read_json(metrics).get("reason") == "done"
 
     def checkpoint(self, name: str) -> Path:
         """Return the file of the 'last' or 'best' checkpoint."""

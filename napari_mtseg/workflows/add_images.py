@@ -43,6 +43,12 @@ class SplitRule:
                 "but both must be 0 or more and together at most 1."
             )
 
+    def names(self, name: str) -> bool:
+        """Tell whether the split of an image is said, not drawn."""
+        return self.fixed is not None or not {name, stem_of(name)}.isdisjoint(
+            self.by_name
+        )
+
     def split_for(self, name: str, group: str) -> Split:
         """Return the split of an image; whether it is drawn depends on its group."""
         for key in (name, stem_of(name)):
@@ -150,6 +156,9 @@ def set_splits(
 ) -> tuple[ImageEntry, ...]:
     """Set the split of images, by name or id, or of all; groups stay together.
 
+    Shares are drawn from the training images alone where no image is named: what was
+    set aside before stays set aside.
+
     Returns
     -------
     tuple of ImageEntry
@@ -160,7 +169,9 @@ def set_splits(
     ProjectError
         If the project has no image of a name.
     """
-    chosen = [project.image(name) for name in names] or list(project.images)
+    chosen = [project.image(name) for name in names] or [
+        e for e in project.images if e.split == "train" or rule.names(e.name)
+    ]
     before = {entry.id: entry.split for entry in project.images}
     for entry in chosen:
         group = entry.name if entry.group == entry.id else entry.group

@@ -26,7 +26,8 @@ INK = (40, 40, 40)
 PAPER = (255, 255, 255)
 PAINTED = (230, 159, 0)
 GROWN = (86, 180, 233)
-OUTLINE = (213, 94, 0)
+PREDICTED = (0, 158, 115)
+OUTLINE = (240, 228, 66)
 
 Rgb = NDArray[np.uint8]
 Pixel = TypeVar("Pixel", bound=np.generic)
@@ -68,7 +69,8 @@ def growth_panels(
                 )
             )
     found = _middle(prediction.instances)
-    panels.append(Panel(caption="prediction", image=with_contours(shown, found)))
+    filled = with_fill(shown, found, PREDICTED)
+    panels.append(Panel(caption="prediction", image=with_contours(filled, found)))
     return panels
 
 

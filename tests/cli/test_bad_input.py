@@ -531,7 +531,8 @@ ROWS = (
         what="unknown setting",
         prepare=a_project,
         command=f"{TRAIN} --set setps=3",
-        sentence="There is no setting 'setps'. Known settings: average, base_channels, "
+        sentence="There is no setting 'setps'. Did you mean 'steps'? Known settings: "
+        "average, base_channels, "
         "batch_size, checkpoint_every, class_weighting, compile, "
         "dice_weight, flip, intensity, known_share, labels, learning_rate, "
         "levels, min_size, norm, normalisation, patch, patch_depth, "
@@ -564,7 +565,7 @@ ROWS = (
         prepare=a_project,
         command=f"{TRAIN} --set steps",
         sentence="--set got 'steps' but expects NAME=VALUE, for example --set "
-        "steps=400.",
+        "learning_rate=0.001.",
     ),
     Row(
         what="unknown device",
@@ -584,7 +585,7 @@ ROWS = (
         prepare=a_project,
         command="train discs.mtseg --preset huge",
         sentence="Method 'recursive_approximation' has no preset 'huge'. Choose one "
-        "of: fast, balanced, paper, two tasks, three tasks.",
+        "of: fast, balanced, paper, two tasks, three tasks, all paint.",
     ),
     Row(
         what="unlabelled project",
@@ -668,15 +669,15 @@ ROWS = (
         what="not a project",
         prepare=nothing,
         command="train photos",
-        sentence="'photos' is not a project folder: it has no project.json. Make one "
-        "with 'mtseg project new'.",
+        sentence="'photos' is not a project folder: it does not exist. Check the "
+        "name, or make one with 'mtseg project new'.",
     ),
     Row(
         what="project that is there already",
         prepare=a_project,
         command="project new discs --classes disc",
         sentence="'{folder}/discs.mtseg' exists already and is not an empty folder. "
-        "Open it, or choose another name.",
+        "Choose another name, or add images to it with 'mtseg project add'.",
     ),
     Row(
         what="damaged project",

@@ -87,7 +87,7 @@ def test_the_sample_project_is_painted_as_the_help_page_says(tmp_path):
     assert len(held_out) == 4
     assert all(project.annotation(e).is_empty for e in held_out)
     assert sum(a.has_full for a in paint) == 2
-    assert sum(a.has_partial for a in paint) == 10
+    assert sum(a.has_partial for a in paint) == 8
 
 
 @pytest.mark.slow

@@ -86,7 +86,8 @@ def test_a_stopped_run_says_how_to_go_on_and_is_resumed(project, monkeypatch):
     stopped = train(project)
     assert stopped.exit_code == 0
     run = find_run(project.path, None)
-    go_on = f"go on with: mtseg train discs.mtseg --resume {run.path.name}\n"
+    path = os.path.relpath(project.path)
+    go_on = f"go on with: mtseg train {path} --resume {run.path.name}\n"
     assert stopped.stderr.endswith(f"stopped at step 0\n{go_on}")
     monkeypatch.undo()
     run.set_control(Control(stop=True))
@@ -141,7 +142,7 @@ def begin_long_training(project):
         [sys.executable, "-c", RUN_MAIN, *words, "--set", "steps=100000", "--json"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         # A test that runs in the background would hand down an ignored Ctrl-C.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
@@ -161,7 +162,8 @@ def test_ctrl_c_stops_in_order_and_the_run_can_be_resumed(project):
     assert process.returncode == 130
     assert said == (
         "\nstopping; press Ctrl-C again to end at once\n"
-        f"go on with: mtseg train discs.mtseg --resume {run.path.name}\n"
+        f"go on with: mtseg train {os.path.relpath(project.path)} "
+        f"--resume {run.path.name}\n"
     )
     *_, last = run.events()
     assert isinstance(last, TrainingFinished)
@@ -187,7 +189,7 @@ def test_a_second_ctrl_c_ends_at_once(project, monkeypatch, capfd):
         signal.signal(signal.SIGINT, before)
     assert result.exit_code == 130
     assert [e.message for e in events_of(result)[1:]] == ["stop is True"]
-    assert "go on with: mtseg train discs.mtseg --resume" in result.stderr
+    assert "go on with: mtseg train " in result.stderr
     assert "press Ctrl-C again" in capfd.readouterr().err
 
 

@@ -48,8 +48,8 @@ class Needy(Settings):
     [
         (
             {"stepz": 5},
-            "There is no setting 'stepz'. Known settings: flip, norm, rate, seed, "
-            "steps.",
+            "There is no setting 'stepz'. Did you mean 'steps'? Known settings: "
+            "flip, norm, rate, seed, steps.",
         ),
         (
             {"steps": 0},
@@ -137,7 +137,8 @@ def test_an_assignment_without_name_or_value_is_one_sentence(text):
     with pytest.raises(SettingsError) as caught:
         from_assignments([text])
     assert str(caught.value) == (
-        f"--set got '{text}' but expects NAME=VALUE, for example --set steps=400."
+        f"--set got '{text}' but expects NAME=VALUE, for example "
+        "--set learning_rate=0.001."
     )
 
 

@@ -96,8 +96,8 @@ def test_a_folder_that_is_not_empty_is_not_made_a_project(project):
     with pytest.raises(ProjectError) as caught:
         Project.create(project.path, classes=["cell"])
     assert str(caught.value) == (
-        f"'{project.path}' exists already and is not an empty folder. Open it, or "
-        "choose another name."
+        f"'{project.path}' exists already and is not an empty folder. Choose "
+        "another name, or add images to it with 'mtseg project add'."
     )
 
 
@@ -115,14 +115,17 @@ def test_a_project_that_could_not_be_written_can_be_made_again(tmp_path, monkeyp
     Project.create(tmp_path / "cells", classes=["cell"])
 
 
-@pytest.mark.parametrize("name", ["nothing", "."])
-def test_what_is_no_project_is_refused(tmp_path, monkeypatch, name):
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [("nothing", "it does not exist"), (".", "it has no project.json")],
+)
+def test_what_is_no_project_is_refused(tmp_path, monkeypatch, name, found):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ProjectError) as caught:
         Project.open(name)
     assert str(caught.value) == (
-        f"'{name}' is not a project folder: it has no project.json. Make one with "
-        "'mtseg project new'."
+        f"'{name}' is not a project folder: {found}. Check the name, or make one "
+        "with 'mtseg project new'."
     )
 
 

@@ -256,3 +256,14 @@ def test_paths_may_be_relative(tmp_path, monkeypatch):
 def test_an_error_is_one_that_the_shell_shows():
     with pytest.raises(SettingsError):
         CliRunner().invoke(app, ["split", "p"], catch_exceptions=False)
+
+
+def test_drawing_a_validation_share_leaves_the_test_images_alone(project):
+    opened = Project.open(project)
+    held_out = opened.images[0]
+    opened.update_image(held_out.changed({"split": "test"}))
+    result = mtseg("split", project, "--validate-share", "1")
+    assert result.exit_code == 0, result.output
+    splits = {e.id: e.split for e in Project.open(project).images}
+    assert splits.pop(held_out.id) == "test"
+    assert set(splits.values()) == {"validate"}

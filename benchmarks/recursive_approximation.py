@@ -24,7 +24,7 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "SL": ("baseline", {"labels": "full", "dice_weight": 0.0}),
     "PL": ("baseline", {"labels": "grabcut", "dice_weight": 0.0}),
     "all paint": ("baseline", {"labels": "all", "dice_weight": 0.0}),
-    "recursive": ("recursive_approximation", {}),
+    "recursive": ("recursive_approximation", {"supervision": "full"}),
     "recursive, paint": ("recursive_approximation", {"supervision": "paint"}),
     "full": ("baseline", {"labels": "full", "dice_weight": 0.0}),
 }

@@ -109,7 +109,10 @@ def _in_project(
     project = Project.open(path)
     images = many.images_of_split(project, split)
     model = many.model_of_project(project, run, device=device, memory=memory)
-    place = project.path / "predictions" / model.info.provenance.run
+    name = model.info.provenance.run
+    if run is None:
+        say(f"predicting with the newest run, {name}")
+    place = project.path / "predictions" / name
     return many.predict_project(project, model, images=images), len(images), place
 
 

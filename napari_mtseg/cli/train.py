@@ -165,9 +165,11 @@ def _show(
             ended = (_print_lines if json_lines else show_progress)(happened, run)
         except KeyboardInterrupt:
             pressed.set()
-    if ended == "done":
-        return
     project = os.path.relpath(run.path.parents[1])
+    if ended == "done":
+        if not json_lines:
+            say(f"next: mtseg predict {project}, or mtseg export {project} --out MODEL")
+        return
     say(f"go on with: mtseg train {project} --resume {run.path.name}")
     if pressed.is_set():
         raise typer.Exit(EXIT_INTERRUPTED)

@@ -69,6 +69,7 @@ SETTINGS = RecursiveApproximationSettings
 
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {
+        "supervision": "paint",
         "iterations": 8,
         "first_steps": 100,
         "steps_per_iteration": 20,
@@ -78,6 +79,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "learning_rate": 1e-3,
     },
     "balanced": {
+        "supervision": "paint",
         "steps_per_iteration": 150,
         "base_channels": 16,
         "learning_rate": 1e-3,

@@ -199,7 +199,9 @@ def _collated(items: list[Any]) -> tuple[torch.Tensor, torch.Tensor]:
     flat = [i[0] if isinstance(i, list) else i for i in items]
     image = torch.stack([torch.as_tensor(i["image"]) for i in flat])
     label = torch.stack([torch.as_tensor(i["label"])[0] for i in flat])
-    return image.float(), label.long()
+    # MONAI's tensors with metadata cannot be compiled on.
+    plain = torch.Tensor
+    return image.as_subclass(plain).float(), label.as_subclass(plain).long()
 
 
 def _forever(loader: Any) -> Iterator[Any]:

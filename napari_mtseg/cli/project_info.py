@@ -141,8 +141,9 @@ def _n_objects(objects: Any) -> int:
 
 
 def _run_facts(project: "Project", run: "RunFolder") -> dict[str, Any]:
+    from napari_mtseg.storage.locks import is_locked
     from napari_mtseg.storage.prediction_files import FACTS
-    from napari_mtseg.storage.write import is_locked, read_json
+    from napari_mtseg.storage.write import read_json
 
     ended = run.path / "metrics.json"
     result = read_json(ended) if ended.exists() else None

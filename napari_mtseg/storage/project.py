@@ -34,6 +34,7 @@ from napari_mtseg.storage.annotation_files import load_annotation, save_annotati
 from napari_mtseg.storage.colour_modes import in_colour_mode
 from napari_mtseg.storage.image_copies import copy_image, path_of_copy, remove_copy
 from napari_mtseg.storage.image_files import check_pixels, open_image, read_pixels
+from napari_mtseg.storage.locks import FolderLock
 from napari_mtseg.storage.migrations import migrated
 from napari_mtseg.storage.moved_images import found_again
 from napari_mtseg.storage.new_images import (
@@ -46,7 +47,6 @@ from napari_mtseg.storage.new_images import (
 from napari_mtseg.storage.project_names import SUFFIX, checked_names, with_suffix
 from napari_mtseg.storage.settings_files import read_settings, settings_in
 from napari_mtseg.storage.write import (
-    FolderLock,
     clear_write_errors,
     read_json,
     write_json,

@@ -33,10 +33,10 @@ from napari_mtseg.domain.events import (
     to_json_line,
 )
 from napari_mtseg.domain.settings import Settings
+from napari_mtseg.storage.locks import FolderLock
 from napari_mtseg.storage.settings_files import read_settings
 from napari_mtseg.storage.stored_array import DECODER_ERRORS
 from napari_mtseg.storage.write import (
-    FolderLock,
     append_line,
     clear_write_errors,
     read_json,

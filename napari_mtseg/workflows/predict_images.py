@@ -23,11 +23,12 @@ from napari_mtseg.storage.image_files import (
     list_image_files,
     open_image,
 )
+from napari_mtseg.storage.locks import FolderLock
 from napari_mtseg.storage.prediction_files import save_prediction
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.result_files import write_results
 from napari_mtseg.storage.run_folder import find_run
-from napari_mtseg.storage.write import FolderLock, clear_write_errors
+from napari_mtseg.storage.write import clear_write_errors
 from napari_mtseg.workflows.derived_maps import DERIVED_MAPS
 from napari_mtseg.workflows.predict import Model, load_model
 

@@ -37,7 +37,7 @@ GROW = TRAIN.replace("baseline --set steps=2", "recursive_approximation") + (
 HOLD_LOCK = """
 import sys
 from pathlib import Path
-from napari_mtseg.storage.write import FolderLock
+from napari_mtseg.storage.locks import FolderLock
 lock = FolderLock(Path(sys.argv[1]), purpose=sys.argv[2]).acquire()
 print("held", flush=True)
 sys.stdin.read()

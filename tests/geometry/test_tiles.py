@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_mtseg.geometry.pooling import pool_factors
 from napari_mtseg.geometry.tiles import (
     blended_windows,
-    pool_factors,
     window_plan,
     windows,
 )

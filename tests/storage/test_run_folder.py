@@ -5,6 +5,7 @@ import pytest
 
 from napari_mtseg.domain.errors import ProjectError, RunError
 from napari_mtseg.domain.events import Noticed, StepFinished
+from napari_mtseg.storage.locks import is_locked
 from napari_mtseg.storage.run_folder import (
     Control,
     RunFolder,
@@ -12,7 +13,7 @@ from napari_mtseg.storage.run_folder import (
     new_run_folder,
     runs_of,
 )
-from napari_mtseg.storage.write import is_locked, write_json
+from napari_mtseg.storage.write import write_json
 
 STARTED_WITH = {
     "method": "baseline",

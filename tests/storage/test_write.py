@@ -11,11 +11,10 @@ import filelock
 import pytest
 
 from napari_mtseg.domain.errors import ProjectError, StorageError
+from napari_mtseg.storage.locks import FolderLock, is_locked
 from napari_mtseg.storage.write import (
-    FolderLock,
     append_line,
     clear_write_errors,
-    is_locked,
     read_json,
     write_bytes_atomically,
     write_json,
@@ -24,7 +23,7 @@ from napari_mtseg.storage.write import (
 HOLD_UNTIL_KILLED = """
 import sys, time
 from pathlib import Path
-from napari_mtseg.storage.write import FolderLock
+from napari_mtseg.storage.locks import FolderLock
 lock = FolderLock(Path(sys.argv[1]), purpose="run a").acquire()
 print("held", flush=True)
 time.sleep(60)

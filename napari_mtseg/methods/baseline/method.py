@@ -22,7 +22,7 @@ from napari_mtseg.domain.annotation import (
 )
 from napari_mtseg.domain.prediction import Prediction
 from napari_mtseg.domain.targets import ImageTargets
-from napari_mtseg.geometry.tiles import pool_factors
+from napari_mtseg.geometry.pooling import pool_factors
 from napari_mtseg.growth.grabcut import grabcut_objects
 from napari_mtseg.growth.seeds import with_eroded_full_masks, with_strokes_as_seeds
 from napari_mtseg.instances.components import separate_objects

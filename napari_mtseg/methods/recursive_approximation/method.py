@@ -24,7 +24,7 @@ from napari_mtseg.batches.batch import Batch
 from napari_mtseg.domain.annotation import SCRIBBLE_SEPARATOR, Annotation, ObjectMasks
 from napari_mtseg.domain.prediction import Prediction
 from napari_mtseg.domain.targets import BACKGROUND, IGNORE, ImageTargets
-from napari_mtseg.geometry.tiles import pool_factors
+from napari_mtseg.geometry.pooling import pool_factors
 from napari_mtseg.growth.contacts import with_contacts_closed
 from napari_mtseg.growth.level_set import grow_objects
 from napari_mtseg.growth.seeds import with_eroded_full_masks, with_strokes_as_seeds

@@ -36,6 +36,7 @@ from napari_mtseg.workflows.processes import is_lead, n_processes
 from napari_mtseg.workflows.run_writer import RunWriter
 from napari_mtseg.workflows.runs import method_of, parent_labels
 from napari_mtseg.workflows.training_data import (
+    FLOODED,
     load_training_data,
     normalised_pixels,
 )
@@ -239,6 +240,9 @@ class _Training:
         yield LabelsGrown(
             step=self.n_steps, iteration=self._iteration, grown_share=share, files=files
         )
+        flooded = self._data.newly_flooded()
+        if flooded:
+            yield Noticed(message=_flooded(flooded))
 
     def _validated(self, *, last: bool = False) -> Iterator[Event]:
         if not self._validation.images:
@@ -328,3 +332,13 @@ class _Training:
         now = time.monotonic()
         elapsed, self._clock = now - self._clock, now
         return elapsed
+
+
+def _flooded(names: list[str]) -> str:
+    shown = ", ".join(f"'{name}'" for name in names[:3])
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return (
+        f"The labels of {shown}{more} have grown to over {FLOODED:g} times what was "
+        "painted. Look at them: where they flood the background, paint a background "
+        "stroke, or set a smaller beta."
+    )

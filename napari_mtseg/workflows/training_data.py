@@ -22,6 +22,9 @@ from napari_mtseg.workflows.processes import n_processes, rank
 BYTES_PER_PIXEL = 24
 """annotation layers, targets and growth of one pixel, beside its channels"""
 
+FLOODED = 6.0
+"""times its partial masks that an image's labels may cover before the user is told"""
+
 Outputs = Callable[[NDArray[np.float32]], dict[str, NDArray[np.float32]]]
 """normalised pixels of one image -> the network's probabilities by name"""
 
@@ -48,6 +51,7 @@ class TrainingData:
         self.images = images
         self._method = method
         self._seed = seed
+        self._told: set[str] = set()
 
     def patches(self, iteration: int) -> list[TrainingImage]:
         """Return the images with the targets of this iteration."""
@@ -71,6 +75,21 @@ class TrainingData:
             n_grown = int(np.count_nonzero(image.annotation.partial.objects))
             before, added = before + n_painted, added + n_grown - n_painted
         return added / before if before else 0.0
+
+    def newly_flooded(self) -> list[str]:
+        """Return the names of images whose labels have grown suspiciously large.
+
+        Each is named once. Strokes are tiny seeds and may grow at will; partial masks
+        cover a fair share of their objects.
+        """
+        names = []
+        for image in self._own_share():
+            painted = int(np.count_nonzero(image.painted.partial.objects))
+            grown = int(np.count_nonzero(image.annotation.partial.objects))
+            if 0 < FLOODED * painted < grown and image.entry.name not in self._told:
+                names.append(image.entry.name)
+        self._told.update(names)
+        return names
 
     def save_grown(self, run: RunFolder, iteration: int) -> dict[str, str]:
         """Save the growing labels; return image id -> file of the run folder."""

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -23,7 +24,7 @@ from napari_mtseg.domain.events import (
     TrainingFinished,
     ValidationFinished,
 )
-from napari_mtseg.methods.catalog import CATALOG
+from napari_mtseg.methods.catalog import CATALOG, load_method
 from napari_mtseg.storage.checkpoint import load_checkpoint
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.run_folder import Control, RunFolder, find_run
@@ -100,6 +101,25 @@ def test_grown_labels_of_every_iteration_are_kept_and_never_shrink(tmp_path):
         labels = [run.load_grown(i, image_id) for i in range(3)]
         for before, after in pairwise(labels):
             assert (after[before > 0] == before[before > 0]).all()
+
+
+def test_labels_that_flood_are_named_once(tmp_path, monkeypatch):
+    project = disc_project(tmp_path, n_images=2)
+
+    def flood(self, annotation, outputs):
+        objects = np.full_like(annotation.partial.objects, 1)
+        masks = type(annotation.partial)(objects=objects, class_of={1: 1})
+        return replace(annotation, partial=masks)
+
+    method = load_method("recursive_approximation")
+    monkeypatch.setattr(method, "grow", flood)
+    _, events = trained(project, "recursive_approximation", steps=4)
+    told = [e.message for e in of_type(events, Noticed) if "have grown" in e.message]
+    assert told == [
+        "The labels of 'disc_1.tif' have grown to over 6 times what was painted. Look "
+        "at them: where they flood the background, paint a background stroke, or set a "
+        "smaller beta."
+    ]
 
 
 def test_the_same_seed_gives_the_same_run_and_another_seed_another(tmp_path):

@@ -19,8 +19,8 @@ from napari_mtseg.networks.blocks import (
     padded_to_multiple,
     pool_rows,
     receptive_radius,
-    size_multiple,
 )
+from napari_mtseg.networks.pooled_network import PooledNetwork
 
 
 class MultiTaskLevel(DecoderLevel):
@@ -68,7 +68,7 @@ class MultiTaskLevel(DecoderLevel):
         return self.residual(first), second
 
 
-class RecursiveUNet(nn.Module):
+class RecursiveUNet(PooledNetwork):
     """U-Net that segments, approximates the growing labels, and separates objects.
 
     Parameters
@@ -147,11 +147,6 @@ class RecursiveUNet(nn.Module):
         draw_weights(self, slope=slope)
 
     @property
-    def size_multiple(self) -> tuple[int, ...]:
-        """Grid of the poolings in pixels per axis; other sizes are padded inside."""
-        return size_multiple(self.pools)
-
-    @property
     def halo(self) -> tuple[int, ...]:
         """Receptive radius in pixels per axis, of the head that reaches farthest."""
         residual_unit = 2
@@ -161,11 +156,6 @@ class RecursiveUNet(nn.Module):
         ]
         further[0] += "separator" in self.head_channels
         return receptive_radius(self.pools, after_decoder=further)
-
-    @property
-    def norm_depends_on_tile(self) -> bool:
-        """True if the answer at a pixel depends on how far the input extends."""
-        return self.norm == "instance" or (self.norm == "batch" and self.training)
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """Return logits of all tasks.

@@ -15,11 +15,11 @@ from napari_mtseg.networks.blocks import (
     padded_to_multiple,
     pool_rows,
     receptive_radius,
-    size_multiple,
 )
+from napari_mtseg.networks.pooled_network import PooledNetwork
 
 
-class UNet(nn.Module):
+class UNet(PooledNetwork):
     """U-Net with one head, for 2D and 3D images of any size.
 
     Parameters
@@ -81,19 +81,9 @@ class UNet(nn.Module):
         draw_weights(self, slope=slope)
 
     @property
-    def size_multiple(self) -> tuple[int, ...]:
-        """Grid of the poolings in pixels per axis; other sizes are padded inside."""
-        return size_multiple(self.pools)
-
-    @property
     def halo(self) -> tuple[int, ...]:
         """Receptive radius in pixels per axis."""
         return receptive_radius(self.pools, after_decoder=(0,) * len(self.pools))
-
-    @property
-    def norm_depends_on_tile(self) -> bool:
-        """True if the answer at a pixel depends on how far the input extends."""
-        return self.norm == "instance" or (self.norm == "batch" and self.training)
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """Return logits.

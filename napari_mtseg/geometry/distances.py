@@ -4,6 +4,7 @@ All of them measure from pixel centre to pixel centre, respect the voxel size, t
 2D and 3D alike, and do not count what lies beyond the image border.
 """
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import edt
@@ -114,7 +115,7 @@ def nearest_label(
     >>> nearest_label(np.array([[0, 7, 0, 0, 9]])).tolist()
     [[7, 7, 7, 9, 9]]
     """
-    sampling = _voxel_size(labels.shape, spacing)
+    sampling = voxel_size(spacing, labels.ndim)
     unlabelled = labels == 0
     if unlabelled.all():
         return labels.copy()
@@ -136,7 +137,7 @@ def squared_distance_inside(
     labels: NDArray[np.generic], *, spacing: Spacing | None = None
 ) -> NDArray[np.float32]:
     """Square of :func:`distance_inside`; a whole number where the spacing is 1."""
-    size = _voxel_size(labels.shape, spacing)
+    size = voxel_size(spacing, labels.ndim)
     if labels.size == 0:
         return np.zeros(labels.shape, np.float32)
     squares: NDArray[np.float32] = edt.edtsq(
@@ -145,9 +146,15 @@ def squared_distance_inside(
     return squares
 
 
-def _voxel_size(shape: tuple[int, ...], spacing: Spacing | None) -> Spacing:
-    if spacing is None:
-        return (1.0,) * len(shape)
-    if len(spacing) != len(shape) or not all(0 < s < np.inf for s in spacing):
-        raise ValueError(f"spacing {spacing} does not fit an array of shape {shape}")
-    return tuple(float(s) for s in spacing)
+def voxel_size(spacing: Sequence[float] | None, ndim: int) -> tuple[float, ...]:
+    """Return the checked spacing, 1 along each axis where none is given.
+
+    Raises
+    ------
+    ValueError
+        If there is not one positive number for each axis.
+    """
+    voxel = (1.0,) * ndim if spacing is None else tuple(float(s) for s in spacing)
+    if len(voxel) != ndim or not all(0 < s < float("inf") for s in voxel):
+        raise ValueError(f"spacing {voxel} does not fit an image of {ndim} axes")
+    return voxel

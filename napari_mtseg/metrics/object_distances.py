@@ -13,8 +13,9 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from napari_mtseg.domain.annotation import UNPAINTED
+from napari_mtseg.geometry.distances import voxel_size
 from napari_mtseg.metrics.objects import ObjectMatching, ObjectTable, runs_of
-from napari_mtseg.metrics.surface import surface_of, voxel_size
+from napari_mtseg.metrics.surface import surface_of
 
 _ROUNDING = 1e-9
 """Relative slack of distance bounds, so that rounding never drops the answer."""

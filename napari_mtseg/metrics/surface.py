@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mtseg.geometry.distances import distance_to
+from napari_mtseg.geometry.distances import distance_to, voxel_size
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -158,20 +158,6 @@ def surface_of(
         kept[:-1] &= along[1:]
         kept[0] = kept[-1] = False
     return mask & ~inside
-
-
-def voxel_size(spacing: Sequence[float] | None, ndim: int) -> tuple[float, ...]:
-    """Return the checked spacing, 1 along each axis where none is given.
-
-    Raises
-    ------
-    ValueError
-        If there is not one positive number for each axis.
-    """
-    voxel = (1.0,) * ndim if spacing is None else tuple(float(s) for s in spacing)
-    if len(voxel) != ndim or not all(0 < s < float("inf") for s in voxel):
-        raise ValueError(f"spacing {voxel} does not fit an image of {ndim} axes")
-    return voxel
 
 
 def _bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, ...]:

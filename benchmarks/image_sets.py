@@ -30,6 +30,8 @@ class ImageSet:
     n_train: int
     n_full: int
     """training images with full masks"""
+    full_of_each_scene: bool = False
+    """True if they are drawn from each scene in turn, False from all images"""
     licence: str
 
 
@@ -45,6 +47,7 @@ IMAGE_SETS = {
             max_pixels=400 * 400,
             n_train=60,
             n_full=2,
+            full_of_each_scene=True,
             licence="BBBC038 / Data Science Bowl 2018, CC0",
         ),
         ImageSet(
@@ -68,6 +71,8 @@ class Item:
 
     name: str
     split: str
+    scene: str
+    """kind of image; empty where the set has one kind"""
     image: Path
     mask: Path
 
@@ -92,6 +97,7 @@ def prepared(data: Path, out: Path, images: ImageSet) -> list[Item]:
         item = Item(
             name=row["name"],
             split=row["split"],
+            scene=row.get("scene") or "",
             image=out / "images" / f"{row['name']}.tif",
             mask=out / "masks" / f"{row['name']}.tif",
         )

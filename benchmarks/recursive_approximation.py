@@ -10,6 +10,7 @@ approximation, full supervision. Masks of test images never enter a project.
 import argparse
 import shutil
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,10 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 QUICK_ROWS = ("WL", "SL", "recursive", "full")
 N_ITERATIONS = 8
-LATER_SHARE = 10
-"""each growth but the first comes after 1/10 of the steps; the first after the rest"""
+FIRST_SHARE = 0.3
+"""share of the steps before the first growth"""
+LAST_SHARE = 0.4
+"""share of the steps in the last iteration; those between share the rest"""
 AREA = (0.2, 0.5)
 """partial masks cover 20-50 % of an object, so that their Dice starts near 0.5"""
 
@@ -110,11 +113,14 @@ def train_and_score(  # noqa: PLR0913 - a job is described by plain values
 def _settings(method: str, values: dict[str, Any], steps: int) -> dict[str, Any]:
     from napari_mtseg.methods.catalog import settings_of
 
+    last = round(steps * LAST_SHARE)
+    each = round(steps * (1 - FIRST_SHARE - LAST_SHARE) / (N_ITERATIONS - 2))
     length = (
         {
             "iterations": N_ITERATIONS,
-            "first_steps": steps - (N_ITERATIONS - 1) * (steps // LATER_SHARE),
-            "steps_per_iteration": steps // LATER_SHARE,
+            "first_steps": steps - last - (N_ITERATIONS - 2) * each,
+            "steps_per_iteration": each,
+            "last_steps": last,
         }
         if method == "recursive_approximation"
         else {"steps": steps}
@@ -143,15 +149,32 @@ def _project(
     for item in training:
         project.add_image(item.image)
     n_full = len(training) if row == "full" else images.n_full
+    chosen = _one_of_each_scene(training, n_full, seed)
     simulate(
         project,
         {project.image(item.image.name).id: item.mask for item in training},
-        habits=PaintingHabits(full_count=n_full, area_low=AREA[0], area_high=AREA[1]),
+        habits=PaintingHabits(
+            full_count=n_full,
+            full_images=chosen if images.full_of_each_scene else (),
+            area_low=AREA[0],
+            area_high=AREA[1],
+        ),
         values=images.values,
         seed=seed,
     )
     marker.touch()
     return project
+
+
+def _one_of_each_scene(items: list[Item], n: int, seed: int) -> tuple[str, ...]:
+    """Choose ``n`` images, one of each scene in turn, as an annotator would."""
+    rng = np.random.default_rng(seed)
+    by_scene: dict[str, list[str]] = {}
+    for index in rng.permutation(len(items)):
+        item = items[index]
+        by_scene.setdefault(item.scene, []).append(item.image.name)
+    turns = zip_longest(*(by_scene[scene] for scene in sorted(by_scene)))
+    return tuple([name for turn in turns for name in turn if name is not None][:n])
 
 
 def _grown_dice(project: Any, run: Any, masks: dict[str, Path]) -> list[float]:
@@ -206,7 +229,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="one seed, few images")
     parser.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS))
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=320, help="optimiser steps")
+    parser.add_argument("--steps", type=int, default=480, help="optimiser steps")
     parser.add_argument("--jobs", type=int, default=2, help="trainings at once")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--out", type=Path, default=Path("benchmark-results"))

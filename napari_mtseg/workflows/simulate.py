@@ -54,6 +54,8 @@ class PaintingHabits(Settings):
 
     full_share: float = setting(0.1, ge=0, le=1, step=0.05, source="ours", unit="share")
     """Share of the training images with full masks; above 0, at least one image."""
+    full_images: tuple[str, ...] = setting((), source="ours")
+    """File names of the training images that get full masks; drawn if left empty."""
     full_count: int | None = setting(None, ge=0, source="ours", unit="images")
     """Number of training images with full masks; replaces the share."""
     kinds: tuple[Literal["partial", "scribble"], ...] = setting(
@@ -218,6 +220,8 @@ class _Painter:
 
     def fully_masked(self, training: list[ImageEntry]) -> set[str]:
         """Choose the training images with full masks, those with objects first."""
+        if self.habits.full_images:
+            return self._named(training)
         share, wanted = self.habits.full_share, self.habits.full_count
         if wanted is None:
             wanted = max(int(share > 0), round(share * len(training)))
@@ -229,6 +233,17 @@ class _Painter:
                 break
             (empty if self.truth(entry).is_empty else chosen).append(entry.id)
         return {*chosen, *empty[: wanted - len(chosen)]}
+
+    def _named(self, training: list[ImageEntry]) -> set[str]:
+        id_of = {entry.name: entry.id for entry in training}
+        for name in self.habits.full_images:
+            if name not in id_of:
+                raise ProjectError(
+                    f"full_images names '{name}', but the project "
+                    f"'{self.project.info.name}' has no such training image. List "
+                    f"them with 'mtseg project info {self.project.path.name}'."
+                )
+        return {id_of[name] for name in self.habits.full_images}
 
     def weak(self, entry: ImageEntry, truth: ObjectMasks) -> Annotation:
         """Return rough partial masks, scribbles, or both."""

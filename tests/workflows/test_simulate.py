@@ -84,6 +84,20 @@ def test_a_small_share_still_gives_one_full_mask_and_none_gives_none(tmp_path):
     assert counts == [1, 0, 2]
 
 
+def test_named_images_get_the_full_masks(tmp_path):
+    project = project_of(tmp_path, dict.fromkeys("abc", "train"))
+    named = PaintingHabits(full_images=("b.tif",))
+    report = simulate(project, tmp_path / "masks", habits=named)
+    assert report.ids("full") == ("b",)
+
+
+def test_a_full_mask_for_an_unknown_image_is_refused(tmp_path):
+    project = project_of(tmp_path, dict.fromkeys("abc", "train"))
+    named = PaintingHabits(full_images=("z.tif",))
+    with pytest.raises(ProjectError, match=r"^full_images names 'z\.tif', but the "):
+        simulate(project, tmp_path / "masks", habits=named)
+
+
 def test_validation_images_get_full_masks_and_test_images_nothing(tmp_path):
     project = project_of(tmp_path, {"a": "train", "v": "validate", "t": "test"})
     (tmp_path / "masks" / "t.tif").unlink()

@@ -23,6 +23,11 @@ class RecursiveApproximationSettings(TrainingSettings):
     """Optimiser steps before the labels grow for the first time; 0 for as many as
     before every growth. Growth cannot be undone, so a short training should not let an
     untrained network begin it."""
+    last_steps: int = setting(
+        0, ge=0, le=1_000_000, step=10, source="ours", unit="steps"
+    )
+    """Optimiser steps of the last iteration; 0 for as many as the others. Only there
+    the approximation task learns from labels that are nearly fully grown."""
     beta: float = setting(0.5, ge=0, le=1e9, step=0.05, source="ours", simple=True)
     """Speed of growth while training (the paper's beta): labels stop about 1/beta
     pixels short of what the segmentation task proposes."""

@@ -35,6 +35,10 @@ def run_predict(  # noqa: PLR0913 - one argument per option
         str | None,
         typer.Option(help="With a project: all (default), train, validate or test."),
     ] = None,
+    image: Annotated[
+        str | None,
+        typer.Option(help="With a project: one image, by its name or id."),
+    ] = None,
     maps: Annotated[
         str | None,
         typer.Option(
@@ -82,9 +86,11 @@ def run_predict(  # noqa: PLR0913 - one argument per option
     }
     if _is_project(target):
         _refuse(of_model, f"'{target}' is a project, whose own images are predicted")
-        happened, n, place = _in_project(target, run, split or "all", device, memory)
+        _refuse({"--split": split} if image else {}, "--image names the one image")
+        images = split or "all", image
+        happened, n, place = _in_project(target, run, images, device, memory)
     else:
-        choices = {"--run": run, "--split": split}
+        choices = {"--run": run, "--split": split, "--image": image}
         _refuse(
             choices, f"'{target}' is not a project, and a model has no runs or split"
         )
@@ -101,13 +107,22 @@ def run_predict(  # noqa: PLR0913 - one argument per option
 
 
 def _in_project(
-    path: Path, run: str | None, split: str, device: str, memory: float | None
+    path: Path,
+    run: str | None,
+    wanted: tuple[str, str | None],
+    device: str,
+    memory: float | None,
 ) -> "tuple[Iterator[ImageOutcome], int, Path]":
     from napari_mtseg.storage.project import Project
     from napari_mtseg.workflows import predict_images as many
 
     project = Project.open(path)
-    images = many.images_of_split(project, split)
+    split, image = wanted
+    images = (
+        many.images_of_split(project, split)
+        if image is None
+        else (project.image(image),)
+    )
     model = many.model_of_project(project, run, device=device, memory=memory)
     name = model.info.provenance.run
     if run is None:

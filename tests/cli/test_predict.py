@@ -63,6 +63,23 @@ def test_a_split_of_a_project_is_predicted_and_told_as_json(project: Project):
     assert found["predicted"][0]["objects"].keys() == {"nucleus"}
 
 
+def test_one_image_of_a_project_is_predicted_by_its_name(project: Project):
+    one = project.images[1]
+    done = run("predict", project.path, "--image", one.name)
+    assert done.exit_code == 0, done.output
+    predicted = [path.parent.name for path in project.path.glob(
+        "predictions/*/*/prediction.json"
+    )]  # fmt: skip
+    assert predicted == [one.id]
+
+
+def test_one_image_and_a_split_exclude_each_other(project: Project):
+    sentence = refused(
+        SettingsError, "predict", project.path, "--image", "a", "--split", "test"
+    )
+    assert sentence == "--image names the one image. Leave out --split."
+
+
 def test_a_project_is_found_without_its_suffix(project: Project):
     assert (
         run("predict", project.path.with_suffix(""), "--split", "test").exit_code == 0

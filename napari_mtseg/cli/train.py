@@ -16,8 +16,9 @@ import typer
 
 from napari_mtseg.cli.output import console, say
 from napari_mtseg.domain import events
-from napari_mtseg.domain.errors import RunError, SettingsError
+from napari_mtseg.domain.errors import SettingsError
 from napari_mtseg.domain.settings import from_assignments
+from napari_mtseg.workflows.event_sentences import beginning_of, sentence_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -71,6 +72,11 @@ def run_train(  # noqa: PLR0913 - one argument per option
     Example: `mtseg train cells.mtseg --method recursive_approximation --preset fast`
     """
     from napari_mtseg.storage.project import Project
+    from napari_mtseg.workflows.run_requests import (
+        RunRequest,
+        requested_run,
+        run_to_resume,
+    )
 
     opened = Project.open(project)
     notices: tuple[str, ...] = ()
@@ -80,11 +86,17 @@ def run_train(  # noqa: PLR0913 - one argument per option
                 "--resume goes on with a run's own settings. Leave out --set and "
                 "--from, or start a new run."
             )
-        run = _resumed(opened, resume)
+        run = run_to_resume(opened, resume)
     else:
-        run, notices = _new_run(
-            opened, method, preset, assignments or [], seed, device, start_from
+        request = RunRequest(
+            method=method,
+            preset=preset,
+            values=from_assignments(assignments or []),
+            seed=seed,
+            device=device,
+            parent=start_from,
         )
+        run, notices = requested_run(opened, request)
     if devices > 1:
         _train_together(opened, run, devices, json_lines=json_lines)
         return
@@ -92,36 +104,6 @@ def run_train(  # noqa: PLR0913 - one argument per option
 
     noticed = (events.Noticed(message=notice) for notice in notices)
     _show(chain(noticed, train(opened, run)), run, json_lines=json_lines)
-
-
-def _new_run(  # noqa: PLR0913 - one argument per option
-    project: "Project",
-    method: str,
-    preset: str,
-    assignments: list[str],
-    seed: int,
-    device: str,
-    start_from: str | None,
-) -> "tuple[RunFolder, tuple[str, ...]]":
-    from napari_mtseg.methods.catalog import settings_of
-
-    values = from_assignments(assignments)
-    ndim = len(project.images[0].spacing) if project.images else 2
-    settings = settings_of(method, preset_name=preset, ndim=ndim, values=values)
-    project.n_channels()
-    from napari_mtseg.storage.run_folder import find_run
-    from napari_mtseg.workflows.runs import start_run
-
-    if start_from == "last":
-        start_from = find_run(project.path, None).path.name
-    return start_run(
-        project,
-        method,
-        settings.model_dump(),
-        seed=seed,
-        device=device,
-        parent=start_from,
-    )
 
 
 def _train_together(
@@ -134,21 +116,6 @@ def _train_together(
     done = subprocess.run(command + ["--json"] * json_lines, check=False)
     if done.returncode:
         raise typer.Exit(done.returncode)
-
-
-def _resumed(project: "Project", name: str) -> "RunFolder":
-    from napari_mtseg.storage.run_folder import find_run
-
-    run = find_run(project.path, None if name == "last" else name)
-    if run.has_finished:
-        raise RunError(
-            f"Run '{run.path.name}' is finished. To learn more, start a run from it "
-            f"with --from {run.path.name}."
-        )
-    control = run.control()
-    if control.stop:
-        run.set_control(control.changed({"stop": False}))
-    return run
 
 
 def _show(
@@ -243,12 +210,12 @@ def show_progress(happened: Iterator[events.Event], run: "RunFolder") -> str:
         for event in happened:
             if isinstance(event, events.RunStarted):
                 bar.update(task, total=event.total_steps, completed=event.resumed_at)
-                _print(bar.console, _started(event, run))
+                _print(bar.console, beginning_of(event, run.path.name))
             elif isinstance(event, events.StageStarted):
                 bar.update(task, description=event.name)
             elif isinstance(event, events.StepFinished):
                 bar.update(task, completed=event.step)
-            elif text := _sentence(event):
+            elif text := sentence_of(event):
                 _print(bar.console, text)
             if isinstance(event, events.TrainingFinished):
                 ended = event.reason
@@ -258,28 +225,3 @@ def show_progress(happened: Iterator[events.Event], run: "RunFolder") -> str:
 def _print(shown_on: "Console", text: str) -> None:
     """Print one line as it is: the terminal may wrap it, a file must not."""
     shown_on.print(text, highlight=False, markup=False, soft_wrap=True)
-
-
-def _started(event: events.RunStarted, run: "RunFolder") -> str:
-    what = f"{event.method}, {event.total_steps} steps on {event.device}"
-    resumed = f", resumed at step {event.resumed_at}" if event.resumed_at else ""
-    return f"run {run.path.name}: {what}{resumed}"
-
-
-def _sentence(event: events.Event) -> str:
-    if isinstance(event, events.Noticed):
-        return f"note: {event.message}"
-    if isinstance(event, events.LabelsGrown):
-        n = len(event.files)
-        return (
-            f"labels grown, iteration {event.iteration}: {event.grown_share:+.0%} "
-            f"on {n} image{'s' * (n != 1)}"
-        )
-    if isinstance(event, events.ValidationFinished):
-        best = ", the best so far" if event.is_best else ""
-        return f"step {event.step}: validation Dice {event.metrics['score']:.3f}{best}"
-    if isinstance(event, events.TrainingFinished):
-        score = event.metrics.get("score")
-        result = "" if score is None else f", validation Dice {score:.3f}"
-        return f"{event.reason} at step {event.step}{result}"
-    return ""

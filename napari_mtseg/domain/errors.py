@@ -39,3 +39,7 @@ class MemoryShortageError(MtsegError):
 
 class RunError(MtsegError):
     """A training run cannot be started, found or resumed."""
+
+
+class WindowError(MtsegError):
+    """The window cannot be opened here."""

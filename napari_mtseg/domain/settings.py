@@ -12,6 +12,15 @@ from pydantic.fields import FieldInfo
 
 from napari_mtseg.domain.errors import SettingsError
 
+Kind = Literal["choice", "switch", "whole number", "number", "text", "other"]
+
+_KINDS: Mapping[Any, Kind] = {
+    bool: "switch",
+    int: "whole number",
+    float: "number",
+    str: "text",
+}
+
 _LONGEST_SHOWN = 60
 """characters of a wrong value that a message repeats"""
 
@@ -65,6 +74,10 @@ class SettingDescription:
     """True if a newcomer should see it first"""
     step: float | None
     choices: tuple[Any, ...]
+    kind: Kind
+    """what its values are; 'other' for what no simple control can hold"""
+    limits: Mapping[str, float]
+    """limits of a number by pydantic's names: ge, gt, le, lt"""
 
 
 def setting(  # noqa: PLR0913 - one argument per property of a setting
@@ -127,7 +140,15 @@ def _describe(name: str, field: FieldInfo) -> SettingDescription:
         simple=bool(extra.get("simple", False)),
         step=float(step) if isinstance(step, (int, float)) else None,
         choices=_choices(field),
+        kind=_kind(field),
+        limits=_limits(field),
     )
+
+
+def _kind(field: FieldInfo) -> Kind:
+    if get_origin(field.annotation) is Literal:
+        return "choice"
+    return _KINDS.get(field.annotation, "other")
 
 
 def _choices(field: FieldInfo) -> tuple[Any, ...]:

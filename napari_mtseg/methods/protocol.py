@@ -1,6 +1,6 @@
 """What a method answers, so that one loop trains, predicts and grows with any."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -13,6 +13,7 @@ from napari_mtseg.domain.annotation import Annotation
 from napari_mtseg.domain.prediction import Prediction
 from napari_mtseg.domain.targets import ImageTargets
 from napari_mtseg.domain.training_settings import TrainingSettings
+from napari_mtseg.targets.paint_summary import PaintSummary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,11 +73,11 @@ class Method(Protocol):
         """What it is trained for."""
         ...
 
-    def readiness(self, annotations: Sequence[Annotation]) -> Readiness:
-        """Tell whether these annotations are enough, and what else to know."""
+    def readiness(self, paint: PaintSummary) -> Readiness:
+        """Tell whether the paint on the training images is enough, and what to know."""
         ...
 
-    def adapted(self, annotations: Sequence[Annotation]) -> TrainingSettings:
+    def adapted(self, paint: PaintSummary) -> TrainingSettings:
         """Return the settings with all that is 'auto' decided by the paint."""
         ...
 

@@ -8,6 +8,7 @@
       images/files/             copies, where the user asked for copies
       annotations/ID/           annotation.json and three label arrays
       chunks/ab/abcdef...       label chunks that runs were trained on, by SHA-256
+      class_edit/               only while a class is removed, see class_edits.py
       runs/RUN/                 see run_folder.py
       predictions/RUN/ID/       see prediction_files.py
       reviews.jsonl             verdicts, appended
@@ -31,6 +32,10 @@ from napari_mtseg.domain.project import (
     palette,
 )
 from napari_mtseg.storage.annotation_files import load_annotation, save_annotation
+from napari_mtseg.storage.class_edits import (
+    finish_class_edit,
+    has_unfinished_class_edit,
+)
 from napari_mtseg.storage.colour_modes import in_colour_mode
 from napari_mtseg.storage.image_copies import copy_image, path_of_copy, remove_copy
 from napari_mtseg.storage.image_files import check_pixels, open_image, read_pixels
@@ -115,10 +120,13 @@ class Project:
     def open(cls, path: Path) -> "Project":
         """Open a project folder, migrating an older layout first.
 
+        The removal of a class that a crash cut off is carried out.
+
         Raises
         ------
         ProjectError
-            If there is no project at ``path``, or it was written by a newer version.
+            If there is no project at ``path``, it was written by a newer version, or
+            a class is being removed at this moment.
         """
         path = Path(path)
         if not _is_project(path) and path.name and _is_project(with_suffix(path)):
@@ -130,6 +138,9 @@ class Project:
                 "one with 'mtseg project new'."
             )
         path = path.resolve()
+        if has_unfinished_class_edit(path):
+            with _annotation_lock(path):
+                finish_class_edit(path)
         file = path / "project.json"
         info = settings_in(file, ProjectInfo, migrated(path, read_json(file)))
         return cls(path, info, _entries(path / "images"))
@@ -159,7 +170,18 @@ class Project:
 
     def annotation_lock(self) -> FolderLock:
         """Return the lock that whoever edits annotations must hold."""
-        return FolderLock(self.path / "annotations", purpose="annotations")
+        return _annotation_lock(self.path)
+
+    def update_info(self, info: ProjectInfo) -> None:
+        """Save what holds for the whole project. The caller holds the annotation lock.
+
+        Raises
+        ------
+        StorageError
+            If the project cannot be written.
+        """
+        write_json(self.path / "project.json", info.model_dump(mode="json"))
+        self.info = info
 
     def add_image(
         self,
@@ -347,6 +369,10 @@ def _entries(folder: Path) -> tuple[ImageEntry, ...]:
                 "it. Rename or remove the file."
             )
     return entries
+
+
+def _annotation_lock(project: Path) -> FolderLock:
+    return FolderLock(project / "annotations", purpose="annotations")
 
 
 def _is_project(path: Path) -> bool:

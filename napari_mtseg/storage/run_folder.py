@@ -26,13 +26,9 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_mtseg.domain.errors import ProjectError, RunError
-from napari_mtseg.domain.events import (
-    Event,
-    StepFinished,
-    from_json_line,
-    to_json_line,
-)
+from napari_mtseg.domain.events import Event, StepFinished, to_json_line
 from napari_mtseg.domain.settings import Settings
+from napari_mtseg.storage.event_reader import events_in
 from napari_mtseg.storage.locks import FolderLock
 from napari_mtseg.storage.settings_files import read_settings
 from napari_mtseg.storage.stored_array import DECODER_ERRORS
@@ -145,14 +141,7 @@ class RunFolder:
         """Return all whole events; a line cut off by a crash is passed over."""
         if not self.events_file.exists():
             return ()
-        found = []
-        text = self.events_file.read_text(encoding="utf-8", errors="replace")
-        for line in text.splitlines():
-            try:
-                found.append(from_json_line(line))
-            except ValueError:
-                continue
-        return tuple(found)
+        return events_in(self.events_file.read_bytes())
 
     def rewrite_events(self, events: Iterable[Event]) -> None:
         """Replace the events: what came after the checkpoint is done again."""

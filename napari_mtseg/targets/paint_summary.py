@@ -1,9 +1,11 @@
 """How much was painted, counted over images: what a method needs to know to begin."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_mtseg.domain.annotation import (
     SCRIBBLE_FIRST_CLASS,
@@ -22,64 +24,84 @@ from napari_mtseg.targets.class_map import (
 class PaintSummary:
     """What the annotations of several images hold together."""
 
-    n_images: int
-    """images on which something is painted"""
-    n_full: int
+    n_images: int = 0
+    """images on which something is painted that counts"""
+    n_full: int = 0
     """images with a complete region"""
-    n_partial: int
+    n_full_open: int = 0
+    """images with full masks but no complete region, so that they do not count"""
+    n_partial: int = 0
     """images with partial masks"""
-    n_partial_objects: int
+    n_partial_objects: int = 0
     """partial masks on all images"""
-    n_scribbled: int
+    n_scribbled: int = 0
     """images with scribbles"""
-    has_strokes: bool
+    has_strokes: bool = False
     """True if a stroke of a class is painted"""
-    n_separated: int
+    n_separated: int = 0
     """images with separator strokes"""
-    classes: frozenset[int]
+    classes: frozenset[int] = frozenset()
     """classes that are painted somewhere"""
-    has_background: bool
+    has_background: bool = False
     """True if some pixel is known to be background"""
-    has_far_background: bool
+    has_far_background: bool = False
     """True if background follows from 'every object is marked'"""
-    n_conflicts: int
+    n_conflicts: int = 0
     """pixels on which two kinds of annotation disagree"""
+
+    def __add__(self, other: "PaintSummary") -> "PaintSummary":
+        """Return what the images of both hold together."""
+        sums = {
+            field.name: _together(getattr(self, field.name), getattr(other, field.name))
+            for field in fields(self)
+        }
+        return PaintSummary(**sums)
 
 
 def summarise(
-    annotations: Sequence[Annotation], *, spacing: tuple[float, ...] | None = None
+    annotations: Iterable[Annotation], *, spacing: tuple[float, ...] | None = None
 ) -> PaintSummary:
     """Count what is painted.
 
     Parameters
     ----------
-    annotations : sequence of Annotation
+    annotations : iterable of Annotation
         One per image.
     spacing : tuple of float, optional
         Voxel size ([Z,] Y, X); 1 if left out.
     """
-    painted = [a for a in annotations if not a.is_empty]
-    classes: set[int] = set()
-    for annotation in painted:
-        classes.update(int(c) for c in np.unique(known_classes(annotation)))
+    return added_up(summary_of(a, spacing=spacing) for a in annotations)
+
+
+def added_up(summaries: Iterable[PaintSummary]) -> PaintSummary:
+    """Return what the images of all summaries hold together."""
+    return sum(summaries, PaintSummary())
+
+
+def summary_of(
+    annotation: Annotation, *, spacing: tuple[float, ...] | None = None
+) -> PaintSummary:
+    """Count what is painted on one image; see :func:`summarise`."""
+    n_full_open = int(not annotation.has_full and not annotation.full.is_empty)
+    if annotation.is_empty:
+        return PaintSummary(n_full_open=n_full_open)
+    scribbles, objects = annotation.scribbles, annotation.partial.objects
+    classes = _values(known_classes(annotation)) - {IGNORE}
     return PaintSummary(
-        n_images=len(painted),
-        n_full=sum(a.has_full for a in painted),
-        n_partial=sum(a.has_partial for a in painted),
-        n_partial_objects=sum(
-            len(np.unique(a.partial.objects[a.partial.objects != 0])) for a in painted
-        ),
-        n_scribbled=sum(a.has_scribbles for a in painted),
-        has_strokes=any((a.scribbles >= SCRIBBLE_FIRST_CLASS).any() for a in painted),
-        n_separated=sum(
-            bool((a.scribbles == SCRIBBLE_SEPARATOR).any()) for a in painted
-        ),
-        classes=frozenset(classes - {BACKGROUND, IGNORE}),
+        n_images=1,
+        n_full=int(annotation.has_full),
+        n_full_open=n_full_open,
+        n_partial=int(annotation.has_partial),
+        n_partial_objects=len(np.unique(objects[objects != 0])),
+        n_scribbled=int(annotation.has_scribbles),
+        has_strokes=bool((scribbles >= SCRIBBLE_FIRST_CLASS).any()),
+        n_separated=int((scribbles == SCRIBBLE_SEPARATOR).any()),
+        classes=frozenset(classes - {BACKGROUND}),
         has_background=BACKGROUND in classes,
-        has_far_background=any(
-            far_background(a, spacing=spacing).any() for a in painted
-        ),
-        n_conflicts=sum(n_conflicting_pixels(a) for a in painted),
+        has_far_background=bool(far_background(annotation, spacing=spacing).any()),
+        n_conflicts=n_conflicting_pixels(annotation)
+        if _can_disagree(annotation)
+        else 0,
     )
 
 
@@ -133,9 +155,30 @@ def shared_notices(paint: PaintSummary, *, n_classes: int) -> tuple[str, ...]:
             f"Annotations disagree on {paint.n_conflicts} {noun}; there a scribble "
             "wins over a full mask, and a full mask over a partial mask."
         )
+    if paint.n_full_open:
+        noun = "image" if paint.n_full_open == 1 else "images"
+        notices.append(
+            f"The full masks of {paint.n_full_open} {noun} do not count yet: mark the "
+            "region in which every object is outlined as complete."
+        )
     if not paint.has_background and paint.has_far_background:
         notices.append(
             "No background is painted: pixels far from every mark count as background "
             "at a low weight."
         )
     return tuple(notices)
+
+
+def _together(one: Any, other: Any) -> Any:
+    """Join sets and claims with 'or', add numbers."""
+    return one + other if type(one) is int else one | other
+
+
+def _values(classes: NDArray[np.uint8]) -> set[int]:
+    counts = np.bincount(classes.reshape(-1), minlength=1)
+    return {int(value) for value in np.flatnonzero(counts)}
+
+
+def _can_disagree(annotation: Annotation) -> bool:
+    kinds = (annotation.has_partial, annotation.has_full, annotation.has_scribbles)
+    return sum(kinds) > 1

@@ -132,7 +132,8 @@ class Model:
             In the array's own pixels. ``maps['contours']`` is bool,
             ``maps['distance']`` the signed distance to the outline in units of
             ``spacing``, negative inside (infinite where the image has no object),
-            ``maps['uncertainty']`` the entropy of the probabilities, 0..1.
+            ``maps['uncertainty']`` the entropy of the softmax output, 0..1, which is
+            not calibrated.
 
         Raises
         ------

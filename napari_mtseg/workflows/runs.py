@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from napari_mtseg.domain.annotation import Annotation
 from napari_mtseg.domain.errors import AnnotationError, RunError
 from napari_mtseg.domain.project import ImageEntry
 from napari_mtseg.growth.seeds import carried_over
@@ -21,6 +20,7 @@ from napari_mtseg.storage.run_folder import (
     new_run_folder,
 )
 from napari_mtseg.storage.snapshot import Snapshot, load_snapshot, take_snapshot
+from napari_mtseg.targets.paint_summary import PaintSummary, summarise
 from napari_mtseg.workflows.devices import best_device
 from napari_mtseg.workflows.training_data import TrainingData, with_objects
 
@@ -76,11 +76,11 @@ def start_run(
     """
     task = task_of(project, project.images)
     made: Method = load_method(method)(settings_model(method).checked(settings), task)
-    annotations = training_annotations(project)
-    readiness = made.readiness(annotations)
+    paint = training_paint(project, task)
+    readiness = made.readiness(paint)
     if readiness.problems:
         raise AnnotationError(" ".join(readiness.problems))
-    chosen = made.adapted(annotations)
+    chosen = made.adapted(paint)
     if parent is not None:
         parent = _checked_parent(project, parent, method).path.name
     run = new_run_folder(
@@ -98,9 +98,10 @@ def start_run(
     return run, readiness.notices
 
 
-def training_annotations(project: Project) -> list[Annotation]:
-    """Return what is painted on the training images."""
-    return [project.annotation(e) for e in project.images if e.split == "train"]
+def training_paint(project: Project, task: Task) -> PaintSummary:
+    """Count what is painted on the training images, one image after the other."""
+    entries = (e for e in project.images if e.split == "train")
+    return summarise((project.annotation(e) for e in entries), spacing=task.spacing)
 
 
 def task_of(project: Project, images: Sequence[ImageEntry]) -> Task:

@@ -151,6 +151,11 @@ def test_a_description_says_what_a_form_must_know():
     assert (norm.range, norm.choices) == ("batch | none", ("batch", "none"))
     assert (flip.range, flip.choices) == ("true | false", (True, False))
     assert (seed.range, seed.choices, seed.step) == ("any", (), None)
+    kinds = [found.kind for found in (steps, rate, norm, flip, seed)]
+    assert kinds == ["whole number", "number", "choice", "switch", "whole number"]
+    assert steps.limits == {"ge": 1, "le": 1000}
+    assert rate.limits == {"gt": 0, "lt": 1}
+    assert norm.limits == seed.limits == {}
 
 
 @pytest.mark.parametrize("found", describe(TrainingSettings), ids=lambda d: d.name)

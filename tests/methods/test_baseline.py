@@ -18,6 +18,7 @@ from napari_mtseg.domain.targets import BACKGROUND, IGNORE
 from napari_mtseg.methods.baseline.method import Baseline
 from napari_mtseg.methods.baseline.settings import BaselineSettings
 from napari_mtseg.methods.protocol import Task
+from napari_mtseg.targets.paint_summary import summarise
 
 WHOLE = CompleteRegion(whole=True)
 BACKGROUND_ROW = (np.indices((12, 16))[0] == 11).astype(np.uint8)
@@ -193,7 +194,7 @@ def test_labels_do_not_grow():
 
 def test_settings_do_not_depend_on_the_paint():
     method = baseline()
-    assert method.adapted([partial()]) is method.settings
+    assert method.adapted(summarise([partial()])) is method.settings
     assert [stage.grows for stage in method.stages()] == [False]
 
 
@@ -228,4 +229,5 @@ def test_settings_do_not_depend_on_the_paint():
     ],
 )
 def test_missing_labels_are_said(labels, drawn, problems):
-    assert list(baseline(labels=labels).readiness([drawn]).problems) == problems
+    found = baseline(labels=labels).readiness(summarise([drawn]))
+    assert list(found.problems) == problems

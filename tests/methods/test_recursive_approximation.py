@@ -22,6 +22,7 @@ from napari_mtseg.methods.recursive_approximation.method import RecursiveApproxi
 from napari_mtseg.methods.recursive_approximation.settings import (
     RecursiveApproximationSettings,
 )
+from napari_mtseg.targets.paint_summary import summarise
 
 WHOLE = CompleteRegion(whole=True)
 SHAPE = (9, 20)
@@ -89,24 +90,26 @@ SEPARATED = annotation(
 
 
 def test_full_masks_teach_where_there_are_any():
-    found = method(beta=0.5).adapted([WEAK, FULL])
+    found = method(beta=0.5).adapted(summarise([WEAK, FULL]))
     assert (found.supervision, found.beta) == ("full", 0.5)
 
 
 def test_weak_labels_teach_slowly_where_there_is_no_full_mask():
-    found = method(beta=0.5).adapted([WEAK])
+    found = method(beta=0.5).adapted(summarise([WEAK]))
     assert (found.supervision, found.beta) == ("paint", 0.2)
-    assert method(beta=0.1).adapted([WEAK]).beta == 0.1
+    assert method(beta=0.1).adapted(summarise([WEAK])).beta == 0.1
 
 
 def test_separators_switch_their_task_on():
     automatic = method(separation="auto")
-    assert automatic.adapted([WEAK, SEPARATED]).separation == "on"
-    assert automatic.adapted([WEAK]).separation == "off"
+    assert automatic.adapted(summarise([WEAK, SEPARATED])).separation == "on"
+    assert automatic.adapted(summarise([WEAK])).separation == "off"
 
 
 def test_what_was_asked_for_stays():
-    found = method(supervision="paint", separation="off").adapted([FULL, SEPARATED])
+    found = method(supervision="paint", separation="off").adapted(
+        summarise([FULL, SEPARATED])
+    )
     assert (found.supervision, found.separation, found.beta) == ("paint", "off", 0.5)
 
 
@@ -177,7 +180,7 @@ NO_PARTIAL = (
     ],
 )
 def test_what_is_missing_is_said(settings, annotations, problems, notices):
-    found = method(**settings).readiness(annotations)
+    found = method(**settings).readiness(summarise(annotations))
     assert list(found.problems) == problems
     assert list(found.notices) == notices
 

@@ -14,9 +14,11 @@ from napari_mtseg.domain.annotation import (
 )
 from napari_mtseg.targets.paint_summary import (
     PaintSummary,
+    added_up,
     shared_notices,
     shared_problems,
     summarise,
+    summary_of,
 )
 
 NOTHING = empty_annotation((4, 80))
@@ -45,6 +47,7 @@ def test_paint_is_counted_over_images():
     assert paint == PaintSummary(
         n_images=3,
         n_full=1,
+        n_full_open=0,
         n_partial=1,
         n_partial_objects=2,
         n_scribbled=1,
@@ -55,6 +58,28 @@ def test_paint_is_counted_over_images():
         has_far_background=False,
         n_conflicts=0,
     )
+
+
+def test_counts_of_single_images_add_up():
+    both = replace(masked(5, 5), scribbles=scribbled(0, 0).scribbles.copy())
+    both.scribbles[1, 0] = 1
+    images = [NOTHING, scribbled(1, 2, 4), masked(4, 4, 9), both]
+    parts = [summary_of(image) for image in images]
+    assert added_up(parts) == added_up(reversed(parts)) == summarise(images)
+    assert added_up(parts).n_partial_objects == 3
+    assert added_up([]) == summarise([]) == PaintSummary()
+
+
+def test_full_masks_without_a_complete_region_do_not_count_and_that_is_said():
+    open_masks = replace(NOTHING, full=masked(5).partial)
+    paint = summarise([open_masks, scribbled(1, 3)])
+    assert (paint.n_images, paint.n_full, paint.n_full_open) == (1, 0, 1)
+    assert shared_notices(paint, n_classes=1) == (
+        "The full masks of 1 image do not count yet: mark the region in which every "
+        "object is outlined as complete.",
+    )
+    (notice,) = shared_notices(paint + summarise([open_masks]), n_classes=1)
+    assert notice.startswith("The full masks of 2 images do not count yet:")
 
 
 def test_strokes_of_a_class_are_told_from_background():

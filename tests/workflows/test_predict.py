@@ -22,7 +22,6 @@ from napari_mtseg.storage.model_folder import load_model_folder, save_model
 from napari_mtseg.storage.prediction_files import load_prediction
 from napari_mtseg.storage.project import Project
 from napari_mtseg.workflows import predict as predict_module
-from napari_mtseg.workflows.derived_maps import normalised_entropy
 from napari_mtseg.workflows.export import export_model
 from napari_mtseg.workflows.network_outputs import Predictor
 from napari_mtseg.workflows.predict import Model, load_model
@@ -123,11 +122,6 @@ def test_outlines_and_doubt_come_with_a_prediction(project: Project, method: str
     assert {"contours", "distance", "uncertainty"}.isdisjoint(
         load_model(tiny_run(project)).predict(noise(24, 20), maps=()).maps
     )
-
-
-def test_doubt_is_one_where_all_classes_are_equally_probable():
-    thirds = np.full((3, 1), 1 / 3, np.float32)
-    assert normalised_entropy(thirds) == pytest.approx(1)
 
 
 def test_distance_is_in_units_of_the_spacing(model: Model):

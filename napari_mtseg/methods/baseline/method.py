@@ -5,7 +5,7 @@ With ``labels`` it also gives the rows that recursive approximation is compared 
 full masks alone, PL masks that GrabCut made of the partial ones.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -41,9 +41,9 @@ from napari_mtseg.targets.class_map import (
     with_far_background,
 )
 from napari_mtseg.targets.paint_summary import (
+    PaintSummary,
     shared_notices,
     shared_problems,
-    summarise,
 )
 
 
@@ -56,13 +56,12 @@ class Baseline:
         self.settings = settings
         self.task = task
 
-    def adapted(self, annotations: Sequence[Annotation]) -> BaselineSettings:
+    def adapted(self, paint: PaintSummary) -> BaselineSettings:
         """Return the settings as they are: nothing depends on the paint."""
         return self.settings
 
-    def readiness(self, annotations: Sequence[Annotation]) -> Readiness:
-        """Tell whether these annotations are enough, and what else to know."""
-        paint = summarise(annotations, spacing=self.task.spacing)
+    def readiness(self, paint: PaintSummary) -> Readiness:
+        """Tell whether the paint on the training images is enough, and what to know."""
         labels, n_classes = self.settings.labels, self.task.n_classes
         problems = shared_problems(
             paint,

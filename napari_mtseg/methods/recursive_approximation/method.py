@@ -12,7 +12,7 @@ into what the segmentation task proposes. Departures:
 - a prediction's final growth ends by closing the cuts between touching objects.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -49,7 +49,7 @@ from napari_mtseg.targets.class_map import (
     scribbled_classes,
     with_far_background,
 )
-from napari_mtseg.targets.paint_summary import summarise
+from napari_mtseg.targets.paint_summary import PaintSummary
 
 
 class RecursiveApproximation:
@@ -61,11 +61,8 @@ class RecursiveApproximation:
         self.settings = settings
         self.task = task
 
-    def adapted(
-        self, annotations: Sequence[Annotation]
-    ) -> RecursiveApproximationSettings:
+    def adapted(self, paint: PaintSummary) -> RecursiveApproximationSettings:
         """Decide what is 'auto': the supervision and the separation task."""
-        paint = summarise(annotations, spacing=self.task.spacing)
         s = self.settings
         supervision = s.supervision
         if supervision == "auto":
@@ -78,9 +75,8 @@ class RecursiveApproximation:
             {"supervision": supervision, "separation": separation, "beta": beta}
         )
 
-    def readiness(self, annotations: Sequence[Annotation]) -> Readiness:
-        """Tell whether these annotations are enough, and what else to know."""
-        paint = summarise(annotations, spacing=self.task.spacing)
+    def readiness(self, paint: PaintSummary) -> Readiness:
+        """Tell whether the paint on the training images is enough, and what to know."""
         return readiness(paint, self.settings, n_classes=self.task.n_classes)
 
     def start(
@@ -108,7 +104,9 @@ class RecursiveApproximation:
         return tuple(
             Stage(
                 name=f"iteration {i} of {s.iterations}",
-                steps=(i == 1 and s.first_steps) or s.steps_per_iteration,
+                steps=(i == s.iterations and s.last_steps)
+                or (i == 1 and s.first_steps)
+                or s.steps_per_iteration,
                 grows=True,
             )
             for i in range(1, s.iterations + 1)

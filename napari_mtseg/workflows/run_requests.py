@@ -1,0 +1,97 @@
+"""What a person asks of a training, in the shell or in the window: a new run, or more.
+
+Wrong settings are told before torch is imported, which takes seconds.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from napari_mtseg.domain.errors import RunError
+from napari_mtseg.domain.settings import Settings
+from napari_mtseg.methods.catalog import settings_of
+from napari_mtseg.storage.project import Project
+from napari_mtseg.storage.run_folder import RunFolder, find_run
+
+NEWEST = "last"
+"""stands for the newest run, in place of its name"""
+
+
+class RunRequest(Settings):
+    """A run that a person wants."""
+
+    method: str
+    """key of the method"""
+    preset: str = "fast"
+    """'fast', 'balanced', 'paper' or a variant of the method"""
+    values: Annotated[dict[str, Any], Field(default_factory=dict)]
+    """settings that differ from the preset"""
+    seed: int = 0
+    """seed of everything random"""
+    device: str = "auto"
+    """'auto', 'cpu', 'cuda' or 'mps'"""
+    parent: str | None = None
+    """run whose weights and grown labels to start from, or NEWEST"""
+
+
+def requested_run(
+    project: Project, request: RunRequest
+) -> tuple[RunFolder, tuple[str, ...]]:
+    """Make the run that was asked for.
+
+    Returns
+    -------
+    RunFolder and tuple of str
+        The run, and what the user should know, a sentence each.
+
+    Raises
+    ------
+    MtsegError
+        If the method, a setting or the device is not allowed, the paint is not
+        enough, or there is no such parent.
+    """
+    settings = settings_of(
+        request.method,
+        preset_name=request.preset,
+        ndim=ndim_of(project),
+        values=request.values,
+    )
+    project.n_channels()
+    from napari_mtseg.workflows.runs import start_run
+
+    parent = request.parent
+    if parent == NEWEST:
+        parent = find_run(project.path, None).path.name
+    return start_run(
+        project,
+        request.method,
+        settings.model_dump(),
+        seed=request.seed,
+        device=request.device,
+        parent=parent,
+    )
+
+
+def run_to_resume(project: Project, name: str) -> RunFolder:
+    """Return the run of this name, or the NEWEST, ready to go on.
+
+    Raises
+    ------
+    RunError
+        If there is no such run, or it took all its steps.
+    """
+    run = find_run(project.path, None if name == NEWEST else name)
+    if run.has_finished:
+        raise RunError(
+            f"Run '{run.path.name}' is finished. To learn more, start a run from it "
+            f"with --from {run.path.name}."
+        )
+    control = run.control()
+    if control.stop:
+        run.set_control(control.changed({"stop": False}))
+    return run
+
+
+def ndim_of(project: Project) -> int:
+    """Return whether the project's images are 2D or 3D; 2 where there is none."""
+    return len(project.images[0].spacing) if project.images else 2

@@ -8,9 +8,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-EXTRAS := medical,test,docs
-# Debian packages that the Python packages need; libraries of the window go here.
-SYSTEM_PACKAGES :=
+EXTRAS := medical,pyqt5,pyqt6,test-gui,docs
+# What Qt needs of the system, OpenGL in software, and a screen for tests.
+SYSTEM_PACKAGES := fonts-dejavu-core libdbus-1-3 libegl1 libfontconfig1 libgl1 \
+  libgl1-mesa-dri libglib2.0-0 libopengl0 libxcb-cursor0 libxcb-icccm4 libxcb-image0 \
+  libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 \
+  libxcb-xkb1 libxkbcommon-x11-0 xvfb
 
 .PHONY: install demo test lint pytest docs coverage clean system-packages
 .DEFAULT_GOAL := install
@@ -50,14 +53,17 @@ lint: install
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 
+# Tests of the window run on both bindings.
 pytest: install
-	$(BIN)/python -m pytest --benchmark-disable
+	QT_API=pyqt5 PYTEST_QT_API=pyqt5 $(BIN)/python -m pytest --benchmark-disable
+	QT_API=pyqt6 PYTEST_QT_API=pyqt6 $(BIN)/python -m pytest --benchmark-disable \
+	  tests/gui
 
 docs: install
 	$(BIN)/mkdocs build --strict
 
 coverage: install
-	$(BIN)/python -m pytest --benchmark-disable --cov --cov-report=term
+	QT_API=pyqt5 PYTEST_QT_API=pyqt5 $(BIN)/python -m pytest --benchmark-disable --cov --cov-report=term
 
 clean:
 	rm -rf $(VENV) site dist build .mypy_cache .ruff_cache .pytest_cache \

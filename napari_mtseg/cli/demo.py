@@ -1,5 +1,6 @@
 """`mtseg demo`: the main job on embedded sample data."""
 
+from importlib.util import find_spec
 from itertools import chain, count
 from pathlib import Path
 from typing import Annotated
@@ -7,6 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_mtseg.cli.output import say
+from napari_mtseg.cli.window import has_screen, open_window
 from napari_mtseg.domain.errors import StorageError
 
 
@@ -14,7 +16,7 @@ def run_demo(
     headless: Annotated[
         bool,
         typer.Option(
-            "--headless", help="Do the job without a window, as today in any case."
+            "--headless", help="Do the whole job without a window, even with a screen."
         ),
     ] = False,
     out: Annotated[
@@ -27,7 +29,9 @@ def run_demo(
     """Paint, train, predict, evaluate and export on embedded sample data.
 
     A stained section with 16 tiles: 2 get full masks, 9 rough partial masks, 1
-    validates, 4 are held out for the test.
+    validates, 4 are held out for the test. Where there is a screen, the painted
+    project opens in the window: click Train there. Without a screen, or with
+    `--headless`, all of it is done here.
 
     Example: `mtseg demo --headless --out my-demo`
     """
@@ -37,6 +41,9 @@ def run_demo(
             f"'{out}' holds an earlier demo. Delete it, or choose another folder "
             "with --out."
         )
+    if not headless and has_screen() and find_spec("napari") is not None:
+        _show_in_window(out, seed)
+        return
     from napari_mtseg.cli.train import show_progress
     from napari_mtseg.workflows.demo import (
         finish_demo,
@@ -61,6 +68,16 @@ def run_demo(
     say(f"    model    {result.model}")
     say(f"    project  {result.project}")
     say(f"Use the model on your images: mtseg predict {result.model} FOLDER --out OUT")
+
+
+def _show_in_window(out: Path, seed: int) -> None:
+    from napari_mtseg.workflows.demo import make_sample_project
+
+    say("making a project from the embedded sample, painted by a simulated hand")
+    project, _ = make_sample_project(out, seed=seed)
+    say(f"opening {project.path}; click Train to watch the masks grow")
+    say("(the whole job without a window: mtseg demo --headless)")
+    open_window(project.path)
 
 
 def _free_folder() -> Path:

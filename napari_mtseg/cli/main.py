@@ -6,7 +6,17 @@ import sys
 
 import typer
 
-from napari_mtseg.cli import demo, evaluate, export, methods, predict, project, train
+from napari_mtseg.cli import (
+    demo,
+    evaluate,
+    export,
+    methods,
+    predict,
+    project,
+    train,
+    wait,
+    window,
+)
 from napari_mtseg.domain.errors import MtsegError
 
 EXIT_ERROR = 1
@@ -22,9 +32,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("demo")(demo.run_demo)
+app.command("window")(window.run_window)
 app.add_typer(project.app, name="project")
 app.command("methods")(methods.show_methods)
 app.command("train")(train.run_train)
+app.command("wait", hidden=True)(wait.run_wait)
 app.command("predict")(predict.run_predict)
 app.command("evaluate")(evaluate.run_evaluate)
 app.command("export")(export.run_export)

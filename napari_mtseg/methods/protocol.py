@@ -130,7 +130,14 @@ class Method(Protocol):
         ...
 
     def grow(
-        self, annotation: Annotation, outputs: Mapping[str, NDArray[Any]]
+        self,
+        annotation: Annotation,
+        outputs: Mapping[str, NDArray[Any]],
+        *,
+        iteration: int,
     ) -> Annotation:
-        """Enlarge the partial masks by what the network sees; unchanged if unused."""
+        """Enlarge the partial masks by what the network sees; unchanged if unused.
+
+        ``iteration`` is 1 for the first growth of the run.
+        """
         ...

@@ -229,7 +229,7 @@ class _Training:
         )
 
     def _grown(self) -> Iterator[Event]:
-        share = self._data.grow(self._outputs)
+        share = self._data.grow(self._outputs, iteration=self._iteration + 1)
         self._iteration += 1
         files = self._data.save_grown(self._run, self._iteration)
         # Every process grew its share of the images: each now reads the others'.

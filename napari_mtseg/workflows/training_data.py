@@ -64,13 +64,16 @@ class TrainingData:
             for index, image in enumerate(self.images)
         ]
 
-    def grow(self, outputs: Outputs) -> float:
-        """Enlarge the labels of every image that has any; return the share added."""
+    def grow(self, outputs: Outputs, *, iteration: int) -> float:
+        """Enlarge the labels of every image that has any; return the share added.
+
+        ``iteration`` is 1 for the first growth of the run.
+        """
         before = added = 0
         for image in self._own_share():
             n_painted = int(np.count_nonzero(image.annotation.partial.objects))
             image.annotation = self._method.grow(
-                image.annotation, outputs(image.pixels)
+                image.annotation, outputs(image.pixels), iteration=iteration
             )
             n_grown = int(np.count_nonzero(image.annotation.partial.objects))
             before, added = before + n_painted, added + n_grown - n_painted

@@ -53,6 +53,30 @@ def test_a_new_project_has_its_classes_and_images(project):
     assert [e.name for e in opened.images] == ["a.tif", "b.tif", "c.tif"]
 
 
+def test_a_new_project_can_keep_copies(tmp_path):
+    photos = make_images(tmp_path / "photos", "a.tif")
+    made = mtseg("new", tmp_path / "p", "--classes", "x", "--images", photos, "--copy")
+    assert made.exit_code == 0, made.output
+    (entry,) = Project.open(tmp_path / "p").images
+    assert entry.copied
+
+
+def test_the_sample_is_a_project_with_a_split(tmp_path):
+    made = mtseg("sample", tmp_path / "s", "--json")
+    assert made.exit_code == 0, made.output
+    project = Project.open(Path(json.loads(made.stdout)["project"]))
+    splits = [entry.split for entry in project.images]
+    assert [splits.count(s) for s in ("train", "validate", "test")] == [11, 1, 4]
+    assert not any(project.annotation(entry).has_partial for entry in project.images)
+
+
+def test_the_sample_can_be_painted(tmp_path):
+    made = mtseg("sample", tmp_path / "s", "--painted")
+    assert made.exit_code == 0, made.output
+    project = Project.open(tmp_path / "s" / "glands.mtseg")
+    assert any(project.annotation(entry).has_partial for entry in project.images)
+
+
 def test_a_project_is_not_made_over_another(project):
     result = mtseg("new", project, "--classes", "x")
     assert isinstance(result.exception, MtsegError)
@@ -234,7 +258,17 @@ def test_labels_go_out_and_in_again(project, tmp_path):
 
 @pytest.mark.parametrize(
     "command",
-    ["new", "add", "split", "info", "relink", "simulate", "import", "export"],
+    [
+        "new",
+        "add",
+        "sample",
+        "split",
+        "info",
+        "relink",
+        "simulate",
+        "import",
+        "export",
+    ],
 )
 def test_every_help_page_shows_an_example(command):
     assert f"Example: mtseg project {command}" in mtseg(command, "--help").output

@@ -188,7 +188,9 @@ def test_an_empty_prediction_has_no_objects():
 
 def test_labels_do_not_grow():
     drawn = partial()
-    grown = baseline().grow(drawn, probabilities(np.ones((12, 16), int), 1))
+    grown = baseline().grow(
+        drawn, probabilities(np.ones((12, 16), int), 1), iteration=1
+    )
     assert grown is drawn
 
 

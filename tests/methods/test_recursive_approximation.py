@@ -262,6 +262,20 @@ def test_labels_grow_after_every_iteration():
 # --- Growth --------------------------------------------------------------------
 
 
+def test_the_last_iteration_may_take_more_steps():
+    stages = method(iterations=3, steps_per_iteration=7, last_steps=20).stages()
+    assert [stage.steps for stage in stages] == [7, 7, 20]
+
+
+@pytest.mark.parametrize(("iteration", "fills"), [(1, False), (2, True), (3, True)])
+def test_growth_fills_the_proposal_around_the_last_iteration(iteration, fills):
+    drawn = annotation(blocks((6, 9), shape=(9, 20)), shape=(9, 20))
+    proposal = blocks((1, 14), shape=(9, 20)) > 0
+    maker = method(iterations=3, beta=0.1, beta_last=1e6)
+    grown = maker.grow(drawn, outputs(proposal, proposal), iteration=iteration)
+    assert np.array_equal(grown.partial.objects > 0, proposal) is fills
+
+
 @pytest.mark.parametrize("shape", [(9, 20), (5, 9, 20)])
 def test_masks_grow_into_the_segmentation(shape):
     drawn = annotation(blocks((4, 6), shape=shape), shape=shape)
@@ -269,7 +283,7 @@ def test_masks_grow_into_the_segmentation(shape):
     maker = method(beta=1.0, ndim=len(shape))
     grown = drawn
     for _ in range(10):
-        grown = maker.grow(grown, outputs(proposal, proposal))
+        grown = maker.grow(grown, outputs(proposal, proposal), iteration=1)
     assert np.array_equal(grown.partial.objects > 0, proposal)
 
 
@@ -292,7 +306,9 @@ def test_growth_keeps_paint_and_stays_out_of_known_background(
     )
     maker = method(n_classes=2, beta=2.0)
     begun = started(maker, drawn)
-    grown = maker.grow(begun, outputs(segmentation, segmentation, n_classes=2))
+    grown = maker.grow(
+        begun, outputs(segmentation, segmentation, n_classes=2), iteration=1
+    )
     before, after = begun.partial.objects, grown.partial.objects
     assert (after[before > 0] == before[before > 0]).all()
     added = (after > 0) & (before == 0)
@@ -311,7 +327,7 @@ def test_known_foreground_is_grown_into_though_the_network_misses_it():
     maker = method(beta=5.0)
     grown = drawn
     for _ in range(5):
-        grown = maker.grow(grown, outputs(nothing, nothing))
+        grown = maker.grow(grown, outputs(nothing, nothing), iteration=1)
     assert np.array_equal(grown.partial.objects > 0, drawn.full.objects > 0)
 
 
@@ -322,7 +338,7 @@ def test_masks_do_not_grow_over_the_border_of_touching_full_masks():
     maker = method(beta=5.0)
     grown = drawn
     for _ in range(8):
-        grown = maker.grow(grown, outputs(exact > 0, seeds))
+        grown = maker.grow(grown, outputs(exact > 0, seeds), iteration=1)
     wrong = (grown.partial.objects > 0) & (grown.partial.objects != exact)
     assert not wrong.any()
 
@@ -332,7 +348,7 @@ def test_a_painted_separator_stops_growth():
     grown = method(beta=5.0)
     drawn = annotation(blocks((2, 5)), scribbles=strokes(separator=slice(6, 7)))
     for _ in range(5):
-        drawn = grown.grow(drawn, outputs(proposal, proposal))
+        drawn = grown.grow(drawn, outputs(proposal, proposal), iteration=1)
     assert not drawn.partial.objects[:, 6:].any()
 
 
@@ -343,7 +359,7 @@ def test_a_predicted_separator_keeps_touching_masks_apart():
     drawn = annotation(blocks((2, 4), (14, 16)))
     maker = method(beta=5.0, separation="on")
     for _ in range(8):
-        drawn = maker.grow(drawn, outputs(proposal, proposal, line))
+        drawn = maker.grow(drawn, outputs(proposal, proposal, line), iteration=1)
     found = drawn.partial.objects
     assert set(np.unique(found[:, :5])) == {0, 1}
     assert set(np.unique(found[:, 7:])) == {0, 2}
@@ -353,7 +369,7 @@ def test_a_predicted_separator_keeps_touching_masks_apart():
 def test_without_masks_nothing_grows(value):
     drawn = annotation()
     everywhere = np.full(SHAPE, value)
-    grown = method().grow(drawn, outputs(everywhere, everywhere))
+    grown = method().grow(drawn, outputs(everywhere, everywhere), iteration=1)
     assert not grown.partial.objects.any()
 
 

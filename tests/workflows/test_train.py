@@ -106,7 +106,7 @@ def test_grown_labels_of_every_iteration_are_kept_and_never_shrink(tmp_path):
 def test_labels_that_flood_are_named_once(tmp_path, monkeypatch):
     project = disc_project(tmp_path, n_images=2)
 
-    def flood(self, annotation, outputs):
+    def flood(self, annotation, outputs, *, iteration):
         objects = np.full_like(annotation.partial.objects, 1)
         masks = type(annotation.partial)(objects=objects, class_of={1: 1})
         return replace(annotation, partial=masks)

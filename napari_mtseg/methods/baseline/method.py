@@ -170,7 +170,11 @@ class Baseline:
         )
 
     def grow(
-        self, annotation: Annotation, outputs: Mapping[str, NDArray[Any]]
+        self,
+        annotation: Annotation,
+        outputs: Mapping[str, NDArray[Any]],
+        *,
+        iteration: int,
     ) -> Annotation:
         """Return the annotation unchanged: these labels do not grow."""
         return annotation

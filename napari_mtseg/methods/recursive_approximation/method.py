@@ -70,10 +70,11 @@ class RecursiveApproximation:
         separation = s.separation
         if separation == "auto":
             separation = "on" if paint.n_separated else "off"
-        beta = s.beta if paint.n_full else min(s.beta, s.beta_without_full)
-        return s.changed(
-            {"supervision": supervision, "separation": separation, "beta": beta}
-        )
+        decided: dict[str, Any] = {"supervision": supervision, "separation": separation}
+        if not paint.n_full:
+            decided["beta"] = min(s.beta, s.beta_without_full)
+            decided["beta_last"] = min(s.beta_last, s.beta_without_full)
+        return s.changed(decided)
 
     def readiness(self, paint: PaintSummary) -> Readiness:
         """Tell whether the paint on the training images is enough, and what to know."""
@@ -204,7 +205,11 @@ class RecursiveApproximation:
         )
 
     def grow(
-        self, annotation: Annotation, outputs: Mapping[str, NDArray[Any]]
+        self,
+        annotation: Annotation,
+        outputs: Mapping[str, NDArray[Any]],
+        *,
+        iteration: int,
     ) -> Annotation:
         """Enlarge the partial masks towards the segmentation, by one iteration."""
         known = full_classes(annotation)
@@ -216,10 +221,11 @@ class RecursiveApproximation:
         separator = self._separator(outputs)
         separator |= annotation.scribbles == SCRIBBLE_SEPARATOR
         separator |= _full_borders(annotation)
+        s = self.settings
         grown = self._grown(
             annotation.partial.objects,
             inside,
-            self.settings.beta,
+            s.beta_last if iteration >= s.iterations - 1 else s.beta,
             separator=separator,
             known_background=known == BACKGROUND,
         )

@@ -31,6 +31,9 @@ class RecursiveApproximationSettings(TrainingSettings):
     beta: float = setting(0.5, ge=0, le=1e9, step=0.05, source="ours", simple=True)
     """Speed of growth while training (the paper's beta): labels stop about 1/beta
     pixels short of what the segmentation task proposes."""
+    beta_last: float = setting(0.5, ge=0, le=1e9, step=0.5, source="ours")
+    """Speed of the growths before and after the last iteration: a larger one fills
+    what beta leaves, once the proposal can be trusted."""
     beta_final: float = setting(5.0, ge=0, le=1e9, step=0.5, source="ours")
     """Speed of growth at prediction; larger fills the proposal."""
     beta_without_full: float = setting(0.2, ge=0, le=1e9, step=0.05, source="ours")
@@ -76,8 +79,10 @@ PRESETS: dict[str, dict[str, Any]] = {
     "fast": {
         "supervision": "paint",
         "iterations": 8,
-        "first_steps": 100,
-        "steps_per_iteration": 20,
+        "first_steps": 80,
+        "steps_per_iteration": 16,
+        "last_steps": 64,
+        "beta_last": 2.0,
         "base_channels": 16,
         "levels": 4,
         "patch": 128,
@@ -85,7 +90,9 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "balanced": {
         "supervision": "paint",
-        "steps_per_iteration": 150,
+        "steps_per_iteration": 120,
+        "last_steps": 420,
+        "beta_last": 2.0,
         "base_channels": 16,
         "learning_rate": 1e-3,
     },

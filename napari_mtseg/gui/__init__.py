@@ -1,0 +1,1 @@
+"""The napari window: the only folder that knows napari and Qt."""

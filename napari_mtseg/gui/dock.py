@@ -1,0 +1,235 @@
+"""The dock widget: header, five pages in the order of work, and what they share."""
+
+from pathlib import Path
+
+from napari.utils.notifications import show_error
+from napari.viewer import Viewer
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtWidgets import (
+    QFrame,
+    QMessageBox,
+    QScrollArea,
+    QSizePolicy,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_mtseg.domain.errors import MtsegError
+from napari_mtseg.gui.annotate_page import AnnotatePage
+from napari_mtseg.gui.commands import Commands
+from napari_mtseg.gui.curves import CurvePlot
+from napari_mtseg.gui.editing import Editing
+from napari_mtseg.gui.export_page import ExportPage
+from napari_mtseg.gui.header import Header
+from napari_mtseg.gui.overlays import Overlays
+from napari_mtseg.gui.page_bar import PageBar
+from napari_mtseg.gui.project_page import ProjectPage
+from napari_mtseg.gui.review_page import ReviewPage
+from napari_mtseg.gui.run_follower import training_run
+from napari_mtseg.gui.shortcuts import HeldKey, add_shortcuts, key_of
+from napari_mtseg.gui.start_panel import StartPanel
+from napari_mtseg.gui.state import Page, WindowState
+from napari_mtseg.gui.train_page import TrainPage
+from napari_mtseg.gui.trainer import Trainer
+from napari_mtseg.gui.window_settings import load_window_settings, remember_project
+
+WIDTH = 360
+"""least width of the dock, pixels"""
+
+
+class MtsegDock(QWidget):
+    """The plugin's one dock widget.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Its layers show the images, the paint and the results.
+    """
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
+        self.setObjectName("mtseg_dock")
+        self.setMinimumWidth(WIDTH)
+        # Else napari would give half of the height to an empty stretch.
+        policy = QSizePolicy.Policy
+        self.setSizePolicy(policy.Preferred, policy.Expanding)
+        self.state = WindowState()
+        self.commands = Commands(self)
+        self.trainer = Trainer(self)
+        self.editing = Editing(viewer, self.state)
+        self.overlays = Overlays(viewer, self.state)
+        self._window: QWidget | None = None
+        self._has_left = False
+        self._build(viewer)
+        self._join()
+
+    def open_project(self, path: Path) -> None:
+        """Open a project; what the user can mend is shown as one sentence."""
+        try:
+            self.state.open_project(Path(path))
+        except MtsegError as error:
+            show_error(str(error))
+
+    def leave(self) -> None:
+        """Save, close the project and let go of every process; a training goes on."""
+        if self._has_left:
+            return
+        self._has_left = True
+        if self._window is not None:
+            self._window.removeEventFilter(self)
+            self._window = None
+        self.state.close_project()
+        for plot in self.findChildren(CurvePlot):
+            plot.release()
+        self.trainer.release()
+        self.commands.release()
+
+    def showEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        """Watch the window that the dock has come to, so that closing it can ask."""
+        super().showEvent(event)
+        if not self._has_left and self._window is not self.window():
+            self._window = self.window()
+            self._window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        """Ask before a window with a training closes; save before it does."""
+        if watched is self._window and event.type() == QEvent.Type.Close:
+            if not self._may_close():
+                event.ignore()
+                return True
+            self.leave()
+        return False
+
+    def closeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        """Leave nothing unsaved and no idle process behind."""
+        self.leave()
+        super().closeEvent(event)
+
+    def _build(self, viewer: Viewer) -> None:
+        state = self.state
+        self.pages: dict[Page, QWidget] = {
+            "project": ProjectPage(state, self.commands),
+            "annotate": AnnotatePage(
+                viewer, state, self.editing, self.trainer, self.commands
+            ),
+            "train": TrainPage(state, self.editing, self.trainer, self.overlays),
+            "review": ReviewPage(state, self.overlays, self.commands),
+            "export": ExportPage(state, self.commands),
+        }
+        self._stack = QStackedWidget()
+        for page in self.pages.values():
+            self._stack.addWidget(_scrolling(page))
+        opened = QWidget()
+        column = QVBoxLayout(opened)
+        column.setContentsMargins(6, 4, 6, 0)
+        column.setSpacing(4)
+        column.addWidget(Header(state))
+        column.addWidget(PageBar(state))
+        column.addWidget(_line())
+        column.addWidget(self._stack, stretch=1)
+        self.start_panel = StartPanel(state, self.commands, viewer)
+        self._outer = QStackedWidget()
+        self._outer.addWidget(_scrolling(self.start_panel))
+        self._outer.addWidget(opened)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._outer)
+
+    def _join(self) -> None:
+        state, trainer = self.state, self.trainer
+        state.events.project.connect(self._show_project)
+        state.events.page.connect(self._show_page)
+        state.events.image_id.connect(self._remember_image)
+        trainer.started.connect(self._training_began)
+        trainer.ended.connect(lambda *_: state.runs_changed.emit())
+        add_shortcuts(self, state, train=self.pages["train"].train, stop=trainer.stop)
+        self._held = HeldKey(key_of("hide_results"), self, self._hide_results)
+        self._show_page(state.page)
+
+    def _show_project(self) -> None:
+        project = self.state.project
+        self._outer.setCurrentIndex(0 if project is None else 1)
+        if project is None:
+            self.overlays.clear()
+            self.trainer.kill_idle()
+            return
+        _remember(project.path, self.state.image_id)
+        has_paint = any((project.path / "annotations").glob("*/annotation.json"))
+        self.state.page = "annotate" if has_paint else "project"
+        self.trainer.prepare(project.path)
+        self._find_training(project.path)
+        last = load_window_settings().last_image.get(str(project.path))
+        if last is not None and any(e.id == last for e in project.images):
+            # After the first image is set, by the same call that opened the project.
+            QTimer.singleShot(0, lambda: self._go_back_to(last))
+
+    def _go_back_to(self, image_id: str) -> None:
+        project = self.state.project
+        if project is not None and any(e.id == image_id for e in project.images):
+            self.state.image_id = image_id
+
+    def _find_training(self, project: Path) -> None:
+        """Watch the run that is still training since the window was closed."""
+        run_id = training_run(project)
+        if run_id is not None and self.trainer.run_id != run_id:
+            self.state.run_id = run_id
+            self.trainer.watch(run_id)
+
+    def _training_began(self, run_id: str) -> None:
+        self.state.run_id = run_id
+        self.state.runs_changed.emit()
+
+    def _show_page(self, page: Page) -> None:
+        self._stack.setCurrentIndex(list(self.pages).index(page))
+
+    def _remember_image(self, image_id: str | None) -> None:
+        if self.state.project is not None and image_id is not None:
+            _remember(self.state.project.path, image_id)
+
+    def _hide_results(self, is_held: bool) -> None:
+        self.overlays.visible = not is_held
+
+    def _may_close(self) -> bool:
+        """Ask what becomes of a running training; False keeps the window open."""
+        if not self.trainer.is_training or self._has_left:
+            return True
+        box = QMessageBox(self)
+        box.setWindowTitle("A training is running")
+        box.setText(
+            "A training is running. It can go on without this window; opening the "
+            "project again finds it."
+        )
+        role = QMessageBox.ButtonRole
+        go_on = box.addButton("Let it run on", role.AcceptRole)
+        stop = box.addButton("Stop it", role.DestructiveRole)
+        box.addButton("Keep the window open", role.RejectRole)
+        box.setDefaultButton(go_on)
+        box.exec()
+        if box.clickedButton() is stop:
+            self.trainer.stop()
+            return True
+        return box.clickedButton() is go_on
+
+
+def _remember(project: Path, image_id: str | None) -> None:
+    try:
+        remember_project(project, image_id)
+    except MtsegError as error:
+        show_error(str(error))
+
+
+def _scrolling(page: QWidget) -> QScrollArea:
+    area = QScrollArea()
+    area.setWidget(page)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    return area
+
+
+def _line() -> QFrame:
+    line = QFrame()
+    line.setFrameShape(QFrame.Shape.HLine)
+    return line

@@ -1,0 +1,147 @@
+"""Which method to train, and whether what is painted is enough for it."""
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_mtseg.gui.sentence_label import Kind, SentenceLabel
+from napari_mtseg.gui.trainer import ReadinessReport
+from napari_mtseg.methods.catalog import CATALOG, entry
+
+WAITING = "Looking at what is painted…"
+
+
+class MethodChoice(QWidget):
+    """The methods by title; the one that suits the labels at hand is chosen first."""
+
+    chosen = Signal(str)
+    """key of the method that is chosen now"""
+    paint_wanted = Signal()
+    """the user wants to mend what is missing"""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("method_choice")
+        self._report: ReadinessReport | None = None
+        self._is_by_hand = False
+        self._notes: list[SentenceLabel] = []
+        self._build()
+        self.forget()
+
+    @property
+    def key(self) -> str:
+        """Key of the chosen method."""
+        return str(self.combo.currentData())
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is missing for the chosen method; empty also while it is not known."""
+        found = None if self._report is None else self._report.methods.get(self.key)
+        return () if found is None else found.problems
+
+    def forget(self) -> None:
+        """Know nothing of the paint: another project is open."""
+        self._report, self._is_by_hand = None, False
+        self._refresh()
+
+    def choose(self, key: str) -> None:
+        """Choose a method, as a user would."""
+        self.combo.setCurrentIndex(self.combo.findData(key))
+        self._is_by_hand = True
+
+    def show_report(self, report: ReadinessReport) -> None:
+        """Show what the paint allows, and choose what it suits best.
+
+        A method that the user chose by hand stays.
+        """
+        self._report = report
+        at = self.combo.findData(report.recommended)
+        if at >= 0 and not self._is_by_hand:
+            self.combo.setCurrentIndex(at)
+        self._refresh()
+
+    def _build(self) -> None:
+        self.combo = QComboBox()
+        self.combo.setObjectName("method")
+        self.combo.setToolTip("How to learn from what is painted.")
+        self.combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.combo.setMinimumContentsLength(8)
+        for known in CATALOG.values():
+            self.combo.addItem(known.title, known.key)
+        label = QLabel("Method")
+        label.setBuddy(self.combo)
+        row = QHBoxLayout()
+        row.addWidget(label)
+        row.addWidget(self.combo, stretch=1)
+        self._summary = SentenceLabel(parent=self)
+        self._summary.setObjectName("method_summary")
+        self._reason = SentenceLabel(parent=self)
+        self._reason.setObjectName("method_reason")
+        self._notes_box = QVBoxLayout()
+        self._notes_box.setSpacing(2)
+        self.mend = QPushButton("Go to Annotate")
+        self.mend.setObjectName("go_to_annotate")
+        self.mend.setToolTip("Opens the page where you paint what is missing.")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(row)
+        layout.addWidget(self._summary)
+        layout.addWidget(self._reason)
+        layout.addLayout(self._notes_box)
+        layout.addWidget(self.mend)
+        self.combo.currentIndexChanged.connect(self._change)
+        self.combo.activated.connect(self._take_by_hand)
+        self.mend.clicked.connect(self.paint_wanted)
+
+    def _take_by_hand(self) -> None:
+        self._is_by_hand = True
+
+    def _change(self) -> None:
+        self._refresh()
+        self.chosen.emit(self.key)
+
+    def _refresh(self) -> None:
+        known = entry(self.key)
+        self._summary.say(known.summary)
+        self._summary.setToolTip(f"Uses {known.uses}.\n{known.source}")
+        self._reason.say(*self._recommendation())
+        for note in self._notes:
+            self._notes_box.removeWidget(note)
+            note.hide()
+            note.deleteLater()
+        self._notes = [self._note(text, kind) for text, kind in self._sentences()]
+        self.mend.setVisible(bool(self.problems))
+
+    def _recommendation(self) -> tuple[str, Kind]:
+        if self._report is None:
+            return WAITING, "plain"
+        if self._report.recommended == self.key:
+            return f"Recommended: {self._report.reason}", "plain"
+        if self._report.recommended in CATALOG:
+            better = CATALOG[self._report.recommended].title
+            return f"{better} is recommended: {self._report.reason}", "note"
+        return "", "plain"
+
+    def _sentences(self) -> list[tuple[str, Kind]]:
+        if self._report is None:
+            return []
+        found = self._report.methods.get(self.key)
+        if found is None:
+            return [(self._report.summary, "note")]
+        kind: Kind = "ok" if found.ready else "plain"
+        summary: list[tuple[str, Kind]] = [(self._report.summary, kind)]
+        problems: list[tuple[str, Kind]] = [(s, "problem") for s in found.problems]
+        return summary + problems + [(s, "note") for s in found.notices]
+
+    def _note(self, text: str, kind: Kind) -> SentenceLabel:
+        note = SentenceLabel(text, kind, parent=self)
+        self._notes_box.addWidget(note)
+        return note

@@ -1,0 +1,328 @@
+"""Results as layers over the image."""
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from napari_mtseg.domain.prediction import Prediction
+from napari_mtseg.gui.overlays import (
+    ANY_CLASS,
+    Overlays,
+    outlines,
+    prediction_content,
+    preview_content,
+)
+from napari_mtseg.gui.state import WindowState
+from napari_mtseg.storage.prediction_files import save_prediction
+from tests.tiny_projects import SIZE, disc_project
+
+ALL = (
+    "Contours",
+    "Grown masks",
+    "Instances",
+    "Segmentation",
+    "Uncertainty",
+    "Distance",
+    "Probability",
+)
+
+
+@pytest.fixture
+def viewer():
+    return ViewerModel()
+
+
+@pytest.fixture
+def state(tmp_path):
+    disc_project(tmp_path)
+    state = WindowState()
+    state.open_project(tmp_path / "discs.mtseg")
+    yield state
+    state.close_project()
+
+
+@pytest.fixture
+def overlays(viewer, state, qtbot):
+    viewer.add_image(np.zeros((SIZE, SIZE)), name="Image")
+    viewer.add_labels(np.zeros((SIZE, SIZE), np.uint32), name="Partial masks")
+    overlays = Overlays(viewer, state)
+    yield overlays
+    overlays.release()
+
+
+def square(shape=(SIZE, SIZE)):
+    objects = np.zeros(shape, np.uint32)
+    objects[..., 4:16, 4:16] = 5
+    return objects
+
+
+def prediction(shape=(SIZE, SIZE), *, empty=False):
+    objects = np.zeros(shape, np.uint32) if empty else square(shape)
+    inside = (objects > 0).astype(np.float16)
+    distance = np.where(objects > 0, -3, 9).astype(np.float32)
+    return Prediction(
+        classes=(objects > 0).astype(np.uint8),
+        probabilities=np.stack([1 - inside * 0.75, inside * 0.75]).astype(np.float16),
+        instances=objects,
+        class_of={} if empty else {5: 1},
+        maps={
+            "distance": np.full(shape, np.inf, np.float32) if empty else distance,
+            "uncertainty": np.full(shape, 0.5, np.float16),
+        },
+        scores={"quality": 0.9},
+    )
+
+
+def saved(folder, shape=(SIZE, SIZE), **facts):
+    save_prediction(
+        folder, prediction(shape, **facts), spacing=(1,) * len(shape), unit="pixel"
+    )
+    return folder
+
+
+def show(qtbot, overlays, tmp_path, **facts):
+    with qtbot.waitSignal(overlays.shown):
+        overlays.show_prediction(saved(tmp_path / "prediction", **facts))
+
+
+def test_a_prediction_becomes_layers_below_the_paint(qtbot, overlays, viewer, tmp_path):
+    active = viewer.layers.selection.active
+    camera = (viewer.scene.camera.zoom, viewer.scene.camera.center)
+    show(qtbot, overlays, tmp_path)
+    names = [layer.name for layer in viewer.layers]
+    assert names == [
+        "Image",
+        "Probability",
+        "Distance",
+        "Uncertainty",
+        "Segmentation",
+        "Instances",
+        "Contours",
+        "Partial masks",
+    ]
+    assert overlays.names == tuple(n for n in ALL if n != "Grown masks")
+    visible = [layer.name for layer in viewer.layers if layer.visible]
+    assert visible == ["Image", "Segmentation", "Contours", "Partial masks"]
+    assert viewer.layers.selection.active is active
+    assert set(viewer.layers.selection) == {active}
+    assert (viewer.scene.camera.zoom, viewer.scene.camera.center) == camera
+
+
+def test_layers_show_what_was_predicted(qtbot, overlays, viewer, tmp_path):
+    show(qtbot, overlays, tmp_path)
+    layers = viewer.layers
+    assert layers["Segmentation"].data.sum() == 144
+    assert set(np.unique(layers["Instances"].data)) == {0, 5}
+    assert layers["Contours"].data[4, 4] == 1
+    assert layers["Contours"].data[10, 10] == 0
+    assert layers["Probability"].data[10, 10] == pytest.approx(0.75)
+    assert layers["Distance"].contrast_limits == [-9, 9]
+    assert layers["Uncertainty"].contrast_limits == [0, 1]
+    assert layers["Uncertainty"].colorbar.visible
+
+
+def test_contours_have_the_colour_of_their_class(qtbot, overlays, viewer, tmp_path):
+    show(qtbot, overlays, tmp_path)
+    colour = viewer.layers["Contours"].get_color(1)
+    np.testing.assert_allclose(colour[:3], np.array([0xE6, 0x9F, 0]) / 255, atol=1e-3)
+
+
+def test_layers_carry_scale_unit_and_axes_of_the_image(
+    qtbot, overlays, viewer, state, tmp_path
+):
+    entry = state.entry
+    state.project.update_image(
+        entry.changed({"spacing": (0.5, 0.25), "unit": "micrometer"})
+    )
+    show(qtbot, overlays, tmp_path)
+    layer = viewer.layers["Distance"]
+    assert tuple(layer.scale) == (0.5, 0.25)
+    assert [str(unit) for unit in layer.units] == ["micrometer"] * 2
+    assert layer.axis_labels == ("y", "x")
+
+
+def test_a_refresh_keeps_what_the_user_set(qtbot, overlays, viewer, tmp_path):
+    show(qtbot, overlays, tmp_path)
+    layers = viewer.layers
+    before = dict(zip([layer.name for layer in layers], layers, strict=True))
+    layers["Segmentation"].opacity = 0.8
+    layers["Segmentation"].visible = False
+    layers["Distance"].contrast_limits = (-2, 2)
+    layers.move(layers.index("Contours"), 1)
+    order = [layer.name for layer in layers]
+    show(qtbot, overlays, tmp_path)
+    assert [layer.name for layer in layers] == order
+    assert all(before[layer.name] is layer for layer in layers)
+    assert layers["Segmentation"].opacity == 0.8
+    assert not layers["Segmentation"].visible
+    assert layers["Distance"].contrast_limits == [-2, 2]
+
+
+def test_another_image_shows_nothing_of_the_one_before(
+    qtbot, overlays, viewer, state, tmp_path
+):
+    show(qtbot, overlays, tmp_path)
+    state.step_image(1)
+    assert overlays.names == ()
+    assert not viewer.layers["Segmentation"].data.any()
+    assert np.isnan(viewer.layers["Distance"].data).all()
+    assert not viewer.layers["Uncertainty"].colorbar.visible
+    show(qtbot, overlays, tmp_path)
+    assert viewer.layers["Segmentation"].data.any()
+
+
+def test_an_answer_that_comes_too_late_is_not_shown(
+    qtbot, overlays, viewer, state, tmp_path
+):
+    overlays.show_prediction(saved(tmp_path / "prediction"))
+    state.step_image(1)
+    with qtbot.waitSignal(overlays.shown):
+        overlays.show_grown(square(), {5: 1})
+    assert overlays.names == ("Grown masks",)
+
+
+def test_a_preview_shows_no_maps_of_an_older_prediction(
+    qtbot, overlays, viewer, tmp_path
+):
+    show(qtbot, overlays, tmp_path)
+    with qtbot.waitSignal(overlays.shown):
+        overlays.show_maps((square() > 0).astype(np.uint8), square())
+    assert overlays.names == ("Contours", "Instances", "Segmentation")
+    assert np.isnan(viewer.layers["Probability"].data).all()
+
+
+def test_grown_masks_are_dashed_outlines_beside_the_results(
+    qtbot, overlays, viewer, tmp_path
+):
+    show(qtbot, overlays, tmp_path)
+    with qtbot.waitSignal(overlays.shown):
+        overlays.show_grown(square(), {5: 1})
+    assert overlays.names == ALL
+    grown, full = viewer.layers["Grown masks"].data, viewer.layers["Contours"].data
+    assert 0 < grown.sum() < full.sum()
+    assert not ((grown > 0) & (full == 0)).any()
+
+
+def test_the_group_is_hidden_and_comes_back_as_it_was(
+    qtbot, overlays, viewer, tmp_path
+):
+    show(qtbot, overlays, tmp_path)
+    overlays.set_visible("Uncertainty", True)
+    overlays.visible = False
+    shown = [layer.name for layer in viewer.layers if layer.visible]
+    assert shown == ["Image", "Partial masks"]
+    overlays.set_visible("Contours", False)
+    with qtbot.waitSignal(overlays.shown):
+        overlays.show_grown(square(), {5: 1})
+    assert not viewer.layers["Grown masks"].visible
+    overlays.visible = True
+    shown = {layer.name for layer in viewer.layers if layer.visible}
+    assert shown == {
+        "Image",
+        "Partial masks",
+        "Segmentation",
+        "Uncertainty",
+        "Grown masks",
+    }
+
+
+def test_a_layer_that_the_user_deleted_is_made_again(qtbot, overlays, viewer, tmp_path):
+    show(qtbot, overlays, tmp_path)
+    viewer.layers.remove("Contours")
+    show(qtbot, overlays, tmp_path)
+    assert [layer.name for layer in viewer.layers][-2:] == ["Contours", "Partial masks"]
+
+
+def test_an_image_without_objects_has_a_transparent_distance(
+    qtbot, overlays, viewer, tmp_path
+):
+    show(qtbot, overlays, tmp_path, empty=True)
+    assert np.isnan(viewer.layers["Distance"].data).all()
+    assert viewer.layers["Distance"].contrast_limits == [-1, 1]
+
+
+def test_a_damaged_prediction_is_told_as_a_sentence(qtbot, overlays, tmp_path):
+    folder = saved(tmp_path / "prediction")
+    (folder / "classes.tif").write_bytes(b"no image")
+    with qtbot.waitSignal(overlays.failed) as told:
+        overlays.show_prediction(folder)
+    assert told.args[0].endswith("Predict this image again with 'mtseg predict'.")
+    assert overlays.names == ()
+
+
+def test_the_colours_follow_the_palette(qtbot, overlays, viewer, state, tmp_path):
+    show(qtbot, overlays, tmp_path)
+    disc = state.project.info.classes[0].changed({"colour": "#0000ff"})
+    state.project.info = state.project.info.changed({"classes": (disc,)})
+    state.classes_changed.emit()
+    np.testing.assert_allclose(
+        viewer.layers["Segmentation"].get_color(1)[:3], (0, 0, 1)
+    )
+
+
+def test_opacity_leaves_outlines_alone(qtbot, overlays, viewer, tmp_path):
+    show(qtbot, overlays, tmp_path)
+    overlays.opacity = 0.25
+    assert overlays.opacity == 0.25
+    assert viewer.layers["Uncertainty"].opacity == 0.25
+    assert viewer.layers["Contours"].opacity == 1
+
+
+@pytest.mark.filterwarnings("error:Contours are not displayed")
+def test_volumes_are_shown_in_the_3d_canvas(make_napari_viewer, qtbot, tmp_path):
+    disc_project(tmp_path, ndim=3)
+    state = WindowState()
+    state.open_project(tmp_path / "discs.mtseg")
+    viewer = make_napari_viewer()
+    viewer.add_image(np.zeros((6, SIZE, SIZE)), name="Image")
+    overlays = Overlays(viewer, state)
+    folder = saved(tmp_path / "prediction", shape=(6, SIZE, SIZE))
+    with qtbot.waitSignal(overlays.shown):
+        overlays.show_prediction(folder)
+    for name in overlays.names:
+        overlays.set_visible(name, True)
+    viewer.dims.ndisplay = 3
+    assert viewer.layers["Contours"].data.shape == (6, SIZE, SIZE)
+    assert viewer.layers["Distance"].axis_labels == ("z", "y", "x")
+    state.close_project()
+    assert overlays.names == ()
+
+
+def test_layers_serve_a_volume_after_a_flat_image(qtbot, viewer, tmp_path):
+    state = WindowState()
+    overlays = Overlays(viewer, state)
+    for ndim, shape in ((2, (SIZE, SIZE)), (3, (6, SIZE, SIZE)), (2, (SIZE, SIZE))):
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        folder.mkdir()
+        disc_project(folder, ndim=ndim)
+        state.open_project(folder / "discs.mtseg")
+        with qtbot.waitSignal(overlays.shown):
+            overlays.show_prediction(saved(folder / "prediction", shape=shape))
+        assert viewer.layers["Contours"].data.shape == shape
+        assert len(viewer.layers["Contours"].scale) == ndim
+    state.close_project()
+    assert len(viewer.layers) == 6
+
+
+def test_outlines_run_between_touching_objects_and_not_along_the_edge():
+    row = np.array([[1, 1, 1, 2, 2, 2, 0]])
+    assert outlines(row).astype(int).tolist() == [[0, 1, 1, 1, 1, 1, 0]]
+
+
+def test_the_probability_of_a_class_or_of_any_object():
+    p = np.array([0.2, 0.5, 0.3], np.float16).reshape(3, 1, 1)
+    one = np.ones((1, 1), np.uint32)
+    made = Prediction(
+        classes=one.astype(np.uint8), probabilities=p, instances=one, class_of={1: 1}
+    )
+    for n_class, expected in ((ANY_CLASS, 0.8), (1, 0.5), (2, 0.3), (9, 0.8)):
+        shown = prediction_content(made, n_class)["Probability"].values
+        assert shown.item() == pytest.approx(expected, abs=1e-3)
+
+
+def test_an_object_of_a_preview_takes_the_class_of_its_pixels():
+    objects = np.array([[1, 1, 0, 2, 2, 3]], np.uint32)
+    classes = np.array([[2, 2, 0, 1, 1, 0]], np.uint8)
+    shown = preview_content(classes, objects)
+    assert shown["Contours"].values.tolist() == [[2, 2, 0, 1, 1, 0]]
+    assert shown["Instances"].values.tolist() == [[1, 1, 0, 2, 2, 0]]

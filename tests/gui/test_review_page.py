@@ -1,0 +1,332 @@
+"""The Review page: runs, predictions, and what stands in their way."""
+
+import json
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QCheckBox, QComboBox, QListWidget, QPushButton, QSlider
+
+from napari_mtseg.domain.prediction import Prediction
+from napari_mtseg.gui.commands import CommandResult
+from napari_mtseg.gui.overlays import Overlays
+from napari_mtseg.gui.review_page import (
+    NO_RUN,
+    ReviewPage,
+    outcome_of,
+    predicted_images,
+)
+from napari_mtseg.gui.sentence_label import SentenceLabel
+from napari_mtseg.gui.state import WindowState
+from napari_mtseg.storage.prediction_files import save_prediction
+from napari_mtseg.storage.run_folder import new_run_folder
+from tests.tiny_projects import SIZE, disc_project
+
+
+class FakeCommands:
+    """Remembers what was asked; a test says how it ends."""
+
+    def __init__(self):
+        self.args, self.on_end, self.is_stopped = None, None, False
+
+    def run(self, args, on_end, on_line=None):
+        self.args, self.on_end = list(args), on_end
+        return self
+
+    def stop(self):
+        self.is_stopped = True
+
+    def end(self, *, code=0, stdout="", sentence="", was_stopped=False):
+        self.on_end(
+            CommandResult(
+                code=code, stdout=stdout, sentence=sentence, was_stopped=was_stopped
+            )
+        )
+
+
+def trained_run(project, *, has_weights=True):
+    info = {
+        "method": "baseline",
+        "settings": {},
+        "seed": 0,
+        "device": "cpu",
+        "versions": {},
+    }
+    run = new_run_folder(project.path, info)
+    if has_weights:
+        run.checkpoint("best").parent.mkdir()
+        run.checkpoint("best").touch()
+    return run
+
+
+def predict(project, run, entry):
+    objects = np.zeros((SIZE, SIZE), np.uint32)
+    objects[4:16, 4:16] = 1
+    inside = (objects > 0).astype(np.float16)
+    made = Prediction(
+        classes=(objects > 0).astype(np.uint8),
+        probabilities=np.stack([1 - inside, inside]),
+        instances=objects,
+        class_of={1: 1},
+        maps={"uncertainty": np.zeros((SIZE, SIZE), np.float16)},
+        scores={"quality": 0.914, "dice": float("nan")},
+    )
+    folder = project.path / "predictions" / run.path.name / entry.id
+    save_prediction(folder, made, spacing=(1, 1), unit="pixel")
+
+
+@pytest.fixture
+def state(tmp_path):
+    disc_project(tmp_path)
+    state = WindowState()
+    yield state
+    state.close_project()
+
+
+@pytest.fixture
+def commands():
+    return FakeCommands()
+
+
+@pytest.fixture
+def overlays(state, qtbot):
+    overlays = Overlays(ViewerModel(), state)
+    yield overlays
+    overlays.release()
+
+
+@pytest.fixture
+def page(qtbot, state, overlays, commands):
+    page = ReviewPage(state, overlays, commands)
+    qtbot.addWidget(page)
+    page.resize(360, 800)
+    page.show()
+    return page
+
+
+@pytest.fixture
+def project(state, tmp_path, page):
+    state.open_project(tmp_path / "discs.mtseg")
+    return state.project
+
+
+def said(page, name):
+    return page.findChild(SentenceLabel, name).sentence
+
+
+def button(page, name):
+    return page.findChild(QPushButton, name)
+
+
+def lines(page):
+    found = page.findChild(QListWidget, "predicted_images")
+    return [found.item(i).text() for i in range(found.count())]
+
+
+def test_without_a_run_the_page_says_what_to_do_first(page, project):
+    assert said(page, "review_here") == NO_RUN
+    for name in ("predict_image", "predict_all"):
+        assert not button(page, name).isEnabled()
+        assert button(page, name).toolTip() == NO_RUN
+    assert not page.findChild(QComboBox, "review_run").isEnabled()
+
+
+def test_the_newest_run_with_weights_stands_first(page, state, project):
+    older, newer = trained_run(project), trained_run(project)
+    trained_run(project, has_weights=False)
+    state.runs_changed.emit()
+    box = page.findChild(QComboBox, "review_run")
+    ids = [box.itemData(i) for i in range(box.count())]
+    assert ids == [newer.path.name, older.path.name]
+    assert box.itemText(0).startswith("Plain U-Net · ")
+    assert page.run_id == newer.path.name
+    state.run_id = older.path.name
+    assert page.run_id == older.path.name
+
+
+def test_the_prediction_of_the_current_image_is_shown(
+    qtbot, page, state, overlays, project
+):
+    run = trained_run(project)
+    predict(project, run, project.images[0])
+    state.runs_changed.emit()
+    qtbot.waitUntil(lambda: "Contours" in overlays.names)
+    assert said(page, "review_here") == ""
+    qtbot.waitUntil(lambda: len(lines(page)) == 1)
+    assert lines(page) == ["disc_0.tif\n1 object · quality 0.91"]
+    state.step_image(1)
+    assert overlays.names == ()
+    assert said(page, "review_here") == (
+        "This run has not predicted this image. Click Predict this image."
+    )
+
+
+def test_one_steps_through_the_predicted_images(qtbot, page, state, project):
+    run = trained_run(project)
+    first, _, last = project.images
+    predict(project, run, first)
+    predict(project, run, last)
+    state.runs_changed.emit()
+    qtbot.waitUntil(lambda: len(lines(page)) == 2)
+    assert not button(page, "previous_predicted").isEnabled()
+    qtbot.mouseClick(button(page, "next_predicted"), Qt.MouseButton.LeftButton)
+    assert state.image_id == last.id
+    assert not button(page, "next_predicted").isEnabled()
+    found = page.findChild(QListWidget, "predicted_images")
+    assert found.currentRow() == 1
+    found.itemActivated.emit(found.item(0))
+    assert state.image_id == first.id
+
+
+def test_all_images_are_predicted_by_the_chosen_run(
+    qtbot, page, state, commands, overlays, project
+):
+    run = trained_run(project)
+    state.runs_changed.emit()
+    qtbot.mouseClick(button(page, "predict_all"), Qt.MouseButton.LeftButton)
+    assert commands.args == [
+        "predict",
+        str(project.path),
+        "--run",
+        run.path.name,
+        "--json",
+    ]
+    assert not button(page, "predict_all").isEnabled()
+    assert button(page, "stop_predicting").isVisible()
+    predict(project, run, project.images[0])
+    qtbot.waitUntil(lambda: "Contours" in overlays.names)
+    told = {"predicted": [{"notices": []}] * 3, "failed": []}
+    with qtbot.waitSignal(state.predictions_changed, raising=False, timeout=1):
+        commands.end(stdout=json.dumps(told))
+    assert said(page, "predict_outcome") == "3 images predicted."
+    assert not button(page, "stop_predicting").isVisible()
+    assert button(page, "predict_all").isEnabled()
+    qtbot.waitUntil(lambda: len(lines(page)) == 1)
+
+
+def test_only_the_current_image_is_predicted(qtbot, page, state, commands, project):
+    run = trained_run(project)
+    state.runs_changed.emit()
+    state.step_image(1)
+    qtbot.mouseClick(button(page, "predict_image"), Qt.MouseButton.LeftButton)
+    assert commands.args == [
+        "predict",
+        str(project.path),
+        "--run",
+        run.path.name,
+        "--image",
+        project.images[1].id,
+        "--json",
+    ]
+
+
+def test_a_prediction_can_be_stopped(qtbot, page, state, commands, project):
+    trained_run(project)
+    state.runs_changed.emit()
+    qtbot.mouseClick(button(page, "predict_all"), Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(button(page, "stop_predicting"), Qt.MouseButton.LeftButton)
+    assert commands.is_stopped
+    commands.end(code=1, was_stopped=True)
+    assert said(page, "predict_outcome") == (
+        "Stopped. What was predicted before is kept."
+    )
+
+
+def test_a_run_that_trains_does_not_predict(page, state, project):
+    run = trained_run(project)
+    with run.lock():
+        state.runs_changed.emit()
+        assert not button(page, "predict_all").isEnabled()
+        assert button(page, "predict_all").toolTip() == (
+            "This run is training. Predict when it has ended, or stop it first."
+        )
+        assert said(page, "review_here") == (
+            "This run is training; its results come as it learns."
+        )
+    state.runs_changed.emit()
+    assert button(page, "predict_all").isEnabled()
+
+
+def test_what_a_training_shows_is_left_alone(qtbot, page, state, overlays, project):
+    run = trained_run(project, has_weights=False)
+    with run.lock():
+        state.run_id = run.path.name
+        with qtbot.waitSignal(overlays.shown):
+            overlays.show_maps(
+                np.ones((SIZE, SIZE), np.uint8), np.ones((SIZE, SIZE), np.uint32)
+            )
+        state.runs_changed.emit()
+    state.runs_changed.emit()
+    assert "Segmentation" in overlays.names
+
+
+def test_failures_are_named(page):
+    told = {"predicted": [{"notices": []}], "failed": [{"error": "'a.tif' is gone."}]}
+    result = CommandResult(code=1, stdout=json.dumps(told), sentence="")
+    assert outcome_of(result) == (
+        "1 image predicted. 1 could not be: 'a.tif' is gone.",
+        "problem",
+    )
+    broken = CommandResult(code=2, stdout="", sentence="There is no run 'x'.")
+    assert outcome_of(broken) == ("There is no run 'x'.", "problem")
+
+
+def test_a_damaged_prediction_is_listed_as_such(page, project):
+    run = trained_run(project)
+    entry = project.images[0]
+    predict(project, run, entry)
+    folder = project.path / "predictions" / run.path.name
+    (folder / entry.id / "prediction.json").write_text("{")
+    (found,) = predicted_images(folder, [(entry.id, entry.name)])
+    assert found.scores == "cannot be read; predict it again"
+
+
+def test_switches_follow_the_layers_and_the_layers_the_switches(
+    qtbot, page, state, overlays, project
+):
+    run = trained_run(project)
+    predict(project, run, project.images[0])
+    state.runs_changed.emit()
+    qtbot.waitUntil(lambda: "Uncertainty" in overlays.names)
+    boxes = {b.objectName(): b for b in page.findChildren(QCheckBox) if b.isVisible()}
+    assert set(boxes) == {
+        "show_results",
+        "show_segmentation",
+        "show_instances",
+        "show_contours",
+        "show_probability",
+        "show_uncertainty",
+    }
+    boxes["show_uncertainty"].click()
+    assert overlays.is_visible("Uncertainty")
+    overlays.set_visible("Contours", False)
+    assert not boxes["show_contours"].isChecked()
+    page.findChild(QSlider, "overlay_opacity").setValue(70)
+    assert overlays.opacity == 0.7
+    boxes["show_results"].click()
+    assert not overlays.visible
+    assert not boxes["show_segmentation"].isEnabled()
+    assert "hidden" in boxes["show_segmentation"].toolTip()
+
+
+def test_closing_the_project_stops_the_prediction(
+    qtbot, page, state, commands, project
+):
+    trained_run(project)
+    state.runs_changed.emit()
+    qtbot.mouseClick(button(page, "predict_all"), Qt.MouseButton.LeftButton)
+    state.close_project()
+    assert commands.is_stopped
+    commands.end(code=1, was_stopped=True)
+    assert said(page, "predict_outcome") == ""
+    assert lines(page) == []
+
+
+def test_every_control_has_a_tooltip_and_fits_the_dock(page, state, project):
+    run = trained_run(project)
+    predict(project, run, project.images[0])
+    state.runs_changed.emit()
+    for kind in (QPushButton, QComboBox, QCheckBox, QListWidget, QSlider):
+        assert all(control.toolTip() for control in page.findChildren(kind))
+    assert page.minimumSizeHint().width() <= 340

@@ -1,0 +1,69 @@
+from pathlib import Path
+
+import pytest
+
+from napari_mtseg.gui.window_settings import (
+    MAX_RECENT,
+    WindowSettings,
+    forget_open_project,
+    load_window_settings,
+    remember_project,
+    save_window_settings,
+    settings_folder,
+)
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(tmp_path, monkeypatch):
+    monkeypatch.setenv("MTSEG_CONFIG", str(tmp_path / "config"))
+
+
+def test_settings_lie_where_the_variable_says(tmp_path):
+    save_window_settings(WindowSettings(keys={"train": "Ctrl+T"}))
+    assert (tmp_path / "config" / "window.json").is_file()
+    assert load_window_settings().keys == {"train": "Ctrl+T"}
+
+
+def test_without_the_variable_they_lie_in_the_users_folder(monkeypatch):
+    monkeypatch.delenv("MTSEG_CONFIG")
+    assert settings_folder().name == "napari-mtseg"
+
+
+def test_without_a_file_the_defaults_hold():
+    assert load_window_settings() == WindowSettings()
+
+
+def test_a_damaged_file_does_not_keep_the_window_shut(tmp_path):
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "window.json").write_text('{"recent_projects": 3')
+    assert load_window_settings() == WindowSettings()
+
+
+def test_the_last_opened_project_is_first_and_stands_once():
+    for name in ("a", "b", "a"):
+        remember_project(Path(f"/p/{name}.mtseg"))
+    recent = load_window_settings().recent_projects
+    assert [Path(each).name for each in recent] == ["a.mtseg", "b.mtseg"]
+
+
+def test_the_oldest_projects_are_forgotten_with_their_images():
+    for n in range(MAX_RECENT + 2):
+        remember_project(Path(f"/p/{n}.mtseg"), f"image{n}")
+    settings = load_window_settings()
+    assert len(settings.recent_projects) == MAX_RECENT
+    assert set(settings.last_image) == set(settings.recent_projects)
+
+
+def test_the_last_image_is_kept_when_only_the_project_is_told():
+    remember_project(Path("/p/a.mtseg"), "tile_3")
+    remember_project(Path("/p/a.mtseg"))
+    assert list(load_window_settings().last_image.values()) == ["tile_3"]
+
+
+def test_a_project_that_was_closed_is_not_gone_on_with():
+    remember_project(Path("/p/a.mtseg"))
+    assert load_window_settings().open_at_end
+    forget_open_project()
+    settings = load_window_settings()
+    assert settings.open_at_end == ""
+    assert len(settings.recent_projects) == 1

@@ -27,12 +27,15 @@ class Hand:
         With a window that is shown.
     window : QWidget
         Any widget of that window, such as the dock.
+    settles : bool
+        True lets the window draw after each event; False leaves that to the event
+        loop that runs.
     """
 
-    def __init__(self, viewer: Any, window: Any) -> None:
+    def __init__(self, viewer: Any, window: Any, *, settles: bool = True) -> None:
         from qtpy.QtWidgets import QWidget
 
-        self._viewer = viewer
+        self._viewer, self._settles = viewer, settles
         main = window.window()
         self.canvas = next(
             widget
@@ -95,7 +98,8 @@ class Hand:
             Qt.KeyboardModifier.NoModifier,
         )
         QApplication.sendEvent(self.canvas, event)
-        QApplication.processEvents()
+        if self._settles:
+            QApplication.processEvents()
 
 
 def wait_until(claim: Callable[[], bool], *, seconds: float) -> None:

@@ -66,6 +66,10 @@ def lower_priority() -> None:
         for thread in process.threads():
             with suppress(ProcessLookupError):
                 os.setpriority(os.PRIO_PROCESS, thread.id, nice)
+        # And where the kernel groups processes by session, niceness counts only within
+        # one: the session as a whole has its own.
+        with suppress(OSError):
+            Path("/proc/self/autogroup").write_text(str(nice))
 
 
 def _answers_alone_on_stdout() -> TextIO:

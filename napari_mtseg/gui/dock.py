@@ -177,6 +177,7 @@ class MtsegDock(QWidget):
             self.trainer.watch(run_id)
 
     def _training_began(self, run_id: str) -> None:
+        self.overlays.make_ready()
         self.state.run_id = run_id
         self.state.runs_changed.emit()
 

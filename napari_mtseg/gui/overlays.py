@@ -1,6 +1,6 @@
 """Results over the image, each a layer of its own that is made once and refilled."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,8 @@ STYLES: Mapping[str, Style] = {
 }
 """all overlays, the lowest layer first"""
 GROWN = "Grown masks"
+LIVE = ("Segmentation", "Instances", "Contours", GROWN)
+"""overlays that a training refreshes"""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -214,6 +216,14 @@ class Overlays(QObject):
         """
         grown = ObjectMasks(objects=objects, class_of=class_of)
         self._growth.ask(lambda: grown_content(grown))
+
+    def make_ready(self, names: Iterable[str] = LIVE) -> None:
+        """Make layers before they are needed, one after the other.
+
+        A new layer costs napari a tenth of a second, which one who paints would feel.
+        """
+        made = dict(self._layers.made())
+        self._show_soon({name: None for name in names if name not in made})
 
     def clear(self) -> None:
         """Show nothing; the layers stay, in the size of the current image."""

@@ -1,11 +1,16 @@
 """How far a training is: in the page, and in napari's activity area."""
 
+import time
+
 from napari.utils import progress
 from qtpy.QtWidgets import QLabel, QProgressBar, QVBoxLayout, QWidget
 
 from napari_mtseg.domain.events import RunStarted, StageStarted, StepFinished
 from napari_mtseg.gui.durations import TimeLeft, duration_text
 from napari_mtseg.methods.catalog import CATALOG
+
+ACTIVITY_EVERY = 1.0
+"""seconds between two turns of napari's bar, each of which draws the whole window"""
 
 
 class TrainingProgress(QWidget):
@@ -17,6 +22,7 @@ class TrainingProgress(QWidget):
         self._left = TimeLeft()
         self._stage, self._title = "", "Training"
         self._activity: progress | None = None
+        self._advanced_at = 0.0
         self.bar = QProgressBar()
         self.bar.setObjectName("training_bar")
         self.bar.setToolTip("Steps taken, of all steps of this training.")
@@ -109,5 +115,9 @@ class TrainingProgress(QWidget):
         self.words.setVisible(bool(words))
 
     def _advance(self, step: int) -> None:
-        if self._activity is not None and step > self._activity.n:
+        now = time.monotonic()
+        if self._activity is None or step <= self._activity.n:
+            return
+        if now - self._advanced_at > ACTIVITY_EVERY:
+            self._advanced_at = now
             self._activity.update(step - self._activity.n)

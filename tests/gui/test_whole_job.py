@@ -166,9 +166,10 @@ def test_from_a_folder_to_a_model_that_predicts(window, images, tmp_path):
     click(dock, "export_model")
     model = tmp_path / "glands-model"
     wait_until((model / "model.json").exists, seconds=60)
+    mtseg = [sys.executable, "-m", "napari_mtseg.cli.main"]
+    words = ["predict", str(model), str(images / "c.tif"), "--out", str(tmp_path / "out")]
     done = subprocess.run(
-        [sys.executable, "-m", "napari_mtseg.cli.main", "predict", str(model)]
-        + [str(images / "c.tif"), "--out", str(tmp_path / "out")],
+        [*mtseg, *words],
         capture_output=True,
         text=True,
         check=False,

@@ -12,6 +12,7 @@
       grown/003/ID.tif          growing labels after iteration 3; 000 is the start
       previews/ID.npz           latest prediction of the current image
       metrics.json              how the run ended
+      log.txt                   what a training said that the window started
 """
 
 from collections.abc import Iterable, Mapping
@@ -58,6 +59,8 @@ class RunInfo(Settings):
     """ISO 8601 time, UTC"""
     versions: dict[str, str]
     """versions of Python and the libraries that matter"""
+    classes: tuple[str, ...] = ()
+    """names of classes 1, 2, ... when it began; empty in runs of older versions"""
     parent: str | None = None
     """run whose weights and grown labels this one started from"""
 

@@ -91,6 +91,7 @@ def start_run(
             "seed": seed,
             "device": best_device(device).type,
             "versions": versions(),
+            "classes": tuple(known.name for known in project.info.classes),
             "parent": parent,
         },
     )
@@ -115,8 +116,35 @@ def task_of(project: Project, images: Sequence[ImageEntry]) -> Task:
     )
 
 
+def check_classes(info: RunInfo, project: Project) -> None:
+    """Refuse a run whose classes are not those of the project any more.
+
+    A renamed class is the same class; one that has moved is not.
+
+    Raises
+    ------
+    RunError
+        If classes came, went or changed places.
+    """
+    now = tuple(known.name for known in project.info.classes)
+    kept = set(info.classes) & set(now)
+    moved = any(info.classes.index(name) != now.index(name) for name in kept)
+    if info.classes and (moved or len(now) != len(info.classes)):
+        raise RunError(
+            f"Run '{info.id}' was trained for the classes {', '.join(info.classes)}, "
+            f"but the project now has {', '.join(now)}. Start a new run."
+        )
+
+
 def method_of(info: RunInfo, snapshot: Snapshot, project: Project) -> Method:
-    """Return the method of a run, as it was set."""
+    """Return the method of a run, as it was set.
+
+    Raises
+    ------
+    RunError
+        If the project's classes have changed since.
+    """
+    check_classes(info, project)
     settings = settings_model(info.method).checked(info.settings)
     made: Method = load_method(info.method)(settings, task_of(project, snapshot.images))
     return made
@@ -161,6 +189,7 @@ def _checked_parent(project: Project, name: str, method: str) -> RunFolder:
             f"Run '{name}' is of method {parent.info.method}, not {method}. Start "
             "from a run of the same method."
         )
+    check_classes(parent.info, project)
     if not parent.checkpoint("best").exists():
         raise RunError(
             f"Run '{name}' has no weights yet. Let it train on, or start from another "

@@ -14,6 +14,7 @@ from napari_mtseg.storage.model_info import ModelInfo, Provenance
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.run_folder import RunFolder
 from napari_mtseg.storage.snapshot import load_snapshot
+from napari_mtseg.workflows.runs import check_classes
 
 
 def model_of_run(
@@ -31,6 +32,7 @@ def model_of_run(
         longer fit.
     """
     facts = run.info
+    check_classes(facts, project)
     if not run.checkpoint("best").exists():
         raise RunError(
             f"Run '{facts.id}' has no weights yet. Let it train on with 'mtseg train "

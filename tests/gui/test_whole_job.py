@@ -167,9 +167,9 @@ def test_from_a_folder_to_a_model_that_predicts(window, images, tmp_path):
     model = tmp_path / "glands-model"
     wait_until((model / "model.json").exists, seconds=60)
     mtseg = [sys.executable, "-m", "napari_mtseg.cli.main"]
-    words = ["predict", str(model), str(images / "c.tif"), "--out", str(tmp_path / "out")]
+    words = ["predict", model, images / "c.tif", "--out", tmp_path / "out"]
     done = subprocess.run(
-        [*mtseg, *words],
+        [*mtseg, *map(str, words)],
         capture_output=True,
         text=True,
         check=False,

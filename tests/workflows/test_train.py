@@ -11,7 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from napari_mtseg.domain.errors import AnnotationError, MtsegError, SettingsError
+from napari_mtseg.domain.errors import (
+    AnnotationError,
+    MtsegError,
+    RunError,
+    SettingsError,
+)
 from napari_mtseg.domain.events import (
     CheckpointSaved,
     LabelsGrown,
@@ -29,7 +34,7 @@ from napari_mtseg.storage.checkpoint import load_checkpoint
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.run_folder import Control, RunFolder, find_run
 from napari_mtseg.workflows import learner as learner_module
-from napari_mtseg.workflows.runs import start_run
+from napari_mtseg.workflows.runs import check_classes, start_run
 from napari_mtseg.workflows.train import train
 from tests.tiny_projects import TINY, disc_project
 
@@ -414,3 +419,34 @@ def test_two_processes_learn_what_one_does(tmp_path):
     theirs = [e.losses["total"] for e in of_type(together.events(), StepFinished)]
     assert len(theirs) == 6
     assert np.allclose(ours, theirs, atol=1e-4)
+
+
+def renamed(project, *names):
+    classes = [{"name": name, "colour": "#e69f00"} for name in names]
+    project.update_info(project.info.changed({"classes": classes}))
+    return project
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        (("disc",), ("disc", "ring")),
+        (("disc", "ring"), ("ring", "disc")),
+        (("disc", "ring"), ("ring", "new")),
+    ],
+)
+def test_a_run_of_other_classes_is_refused(tmp_path, before, now):
+    project = renamed(disc_project(tmp_path), *before)
+    run, _ = trained(project, "baseline", steps=1)
+    with pytest.raises(RunError) as error:
+        check_classes(run.info, renamed(project, *now))
+    assert str(error.value) == (
+        f"Run '{run.info.id}' was trained for the classes {', '.join(before)}, but the "
+        f"project now has {', '.join(now)}. Start a new run."
+    )
+
+
+def test_a_renamed_class_is_still_the_class_of_the_run(tmp_path):
+    project = disc_project(tmp_path)
+    run, _ = trained(project, "baseline", steps=1)
+    check_classes(run.info, renamed(project, "nucleus"))

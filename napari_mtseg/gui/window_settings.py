@@ -1,4 +1,4 @@
-"""What the window remembers between two sessions: recent projects, images, keys."""
+"""What the window remembers between two sessions: recent projects and images."""
 
 import os
 import sys
@@ -25,8 +25,6 @@ class WindowSettings(Settings):
     """paths of projects, the last opened first"""
     last_image: dict[str, str] = Field(default_factory=dict)
     """path of a project -> id of the image that was looked at last"""
-    keys: dict[str, str] = Field(default_factory=dict)
-    """name of an action -> key that the user chose for it"""
     open_at_end: str = ""
     """path of the project that was open when the window closed; '' if none was"""
 

@@ -19,9 +19,9 @@ def _own_settings(tmp_path, monkeypatch):
 
 
 def test_settings_lie_where_the_variable_says(tmp_path):
-    save_window_settings(WindowSettings(keys={"train": "Ctrl+T"}))
+    save_window_settings(WindowSettings(open_at_end="/cells.mtseg"))
     assert (tmp_path / "config" / "window.json").is_file()
-    assert load_window_settings().keys == {"train": "Ctrl+T"}
+    assert load_window_settings().open_at_end == "/cells.mtseg"
 
 
 def test_without_the_variable_they_lie_in_the_users_folder(monkeypatch):

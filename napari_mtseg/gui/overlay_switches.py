@@ -21,7 +21,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_mtseg.gui.overlays import ANY_CLASS, STYLES, Overlays
+from napari_mtseg.gui.overlay_content import ANY_CLASS
+from napari_mtseg.gui.overlay_layers import STYLES
+from napari_mtseg.gui.overlays import Overlays
 from napari_mtseg.gui.shortcuts import key_of
 from napari_mtseg.gui.state import WindowState
 

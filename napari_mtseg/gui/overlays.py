@@ -1,81 +1,33 @@
 """Results over the image, each a layer of its own that is made once and refilled."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Image, Labels
-from napari.utils.colormaps import Colormap, CyclicLabelColormap
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_mtseg.domain.annotation import ObjectMasks
-from napari_mtseg.domain.prediction import Prediction
-from napari_mtseg.domain.project import PALETTE, ImageEntry
-from napari_mtseg.gui.image_pixels import Placement, place, placement_of
 from napari_mtseg.gui.newest_answer import NewestAnswer
+from napari_mtseg.gui.overlay_content import (
+    ANY_CLASS,
+    GROWN,
+    Content,
+    grown_content,
+    prediction_content,
+    preview_content,
+)
+from napari_mtseg.gui.overlay_layers import STYLES, ResultLayers
 from napari_mtseg.gui.state import WindowState
 from napari_mtseg.storage.prediction_files import load_prediction
 
-ANNOTATION_LAYERS = ("Partial masks", "Scribbles", "Full masks")
-ANY_CLASS = 0
-"""stands for all classes together"""
-
-_DIVERGING = Colormap(
-    ["#2166ac", "#92c5de", "#f7f7f7", "#f4a582", "#b2182b"], name="blue white red"
-)
-_OUTLINE = 2
-"""pixels of an outline, inside the object"""
-_DASH = 4
-"""pixels of a dash and of the gap after it"""
-_PAUSE = 10
-"""milliseconds between two layers, in which the window answers"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Style:
-    """How one overlay looks until the user changes it."""
-
-    is_labels: bool = True
-    """False for a map of numbers"""
-    is_outline: bool = False
-    """True if it leaves the inside of objects bare"""
-    visible: bool = False
-    """whether it is switched on at first"""
-    opacity: float = 0.6
-    """0 to 1"""
-    colours: Any = "classes"
-    """'classes', 'objects', or a colour map of napari"""
-    rendering: str = "mip"
-    """how the 3D canvas shows a map of numbers"""
-
-
-STYLES: Mapping[str, Style] = {
-    "Probability": Style(is_labels=False, colours="viridis"),
-    "Distance": Style(is_labels=False, colours=_DIVERGING, rendering="minip"),
-    "Uncertainty": Style(is_labels=False, colours="magma"),
-    "Segmentation": Style(visible=True, opacity=0.4),
-    "Instances": Style(colours="objects"),
-    "Grown masks": Style(visible=True, opacity=1.0, is_outline=True),
-    "Contours": Style(visible=True, opacity=1.0, is_outline=True),
-}
-"""all overlays, the lowest layer first"""
-GROWN = "Grown masks"
 LIVE = ("Segmentation", "Instances", "Contours", GROWN)
 """overlays that a training refreshes"""
 
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Content:
-    """What one overlay shows of one image."""
-
-    values: NDArray[Any]
-    """([Z,] Y, X) labels, or numbers with NaN where nothing is shown"""
-    limits: tuple[float, float] = (0.0, 1.0)
-    """of the colours of numbers"""
+_PAUSE = 10
+"""milliseconds between two layers, in which the window answers"""
 
 
 class Overlays(QObject):
@@ -103,7 +55,7 @@ class Overlays(QObject):
     ) -> None:
         super().__init__(parent)
         self._state = state
-        self._layers = _ResultLayers(viewer, state)
+        self._layers = ResultLayers(viewer, state)
         self._filled: set[str] = set()
         self._waiting: dict[str, Content | None] = {}
         self._timer = QTimer(self)
@@ -280,205 +232,3 @@ class Overlays(QObject):
 
     def _tell(self) -> None:
         self.changed.emit()
-
-
-class _ResultLayers:
-    """Makes, places, fills and colours the layers."""
-
-    def __init__(self, viewer: ViewerModel, state: WindowState) -> None:
-        self._viewer, self._state = viewer, state
-        self._layers: dict[str, Image | Labels] = {}
-        self._limits: dict[str, tuple[float, float]] = {}
-        self._placed: tuple[ImageEntry, Placement] | None = None
-
-    def made(self) -> Iterator[tuple[str, Image | Labels]]:
-        """Yield the layers that exist, the lowest first."""
-        for name in STYLES:
-            layer = self._layers.get(name)
-            if layer is not None and layer in self._viewer.layers:
-                yield name, layer
-
-    def get(self, name: str, *, hidden: bool) -> tuple[Image | Labels, bool]:
-        """Return a layer, and True if it had to be made (again)."""
-        layer = self._layers.get(name)
-        if layer is not None and layer in self._viewer.layers:
-            return layer, False
-        style, entry = STYLES[name], self._state.entry
-        layer = _new_layer(name, n_axes=len(entry.spatial_shape) if entry else 2)
-        layer.visible = style.visible and not hidden
-        self._layers[name] = layer
-        self.empty(name)
-        self._limits.pop(name, None)
-        self._insert(name, layer)
-        self.recolour()
-        return layer, True
-
-    def fill(self, name: str, content: Content) -> None:
-        """Show something in a layer that exists."""
-        layer = self._layers[name]
-        self._refill(layer, content.values)
-        if isinstance(layer, Image):
-            layer.colorbar.visible = True
-            # Limits that the user chose are kept.
-            if self._limits.get(name, layer.contrast_limits) == layer.contrast_limits:
-                layer.contrast_limits_range = content.limits
-                layer.contrast_limits = content.limits
-                self._limits[name] = layer.contrast_limits
-
-    def empty(self, name: str) -> None:
-        """Show nothing in a layer, without using memory; NaN is transparent."""
-        layer, entry = self._layers[name], self._state.entry
-        shape = entry.spatial_shape if entry else (1,) * layer.ndim
-        nothing: Any = np.uint8(0) if isinstance(layer, Labels) else np.float32(np.nan)
-        if isinstance(layer, Image):
-            layer.colorbar.visible = False
-        self._refill(layer, np.broadcast_to(nothing, shape))
-
-    def remove_other_axes(self) -> None:
-        """Remove layers with another number of axes than the image: they are remade.
-
-        napari fails on layers that change from 2D to 3D in its list.
-        """
-        entry = self._state.entry
-        for name, layer in list(self.made()):
-            if entry is not None and layer.ndim != len(entry.spatial_shape):
-                self._viewer.layers.remove(layer)
-                del self._layers[name]
-
-    def _refill(self, layer: Image | Labels, values: NDArray[Any]) -> None:
-        layer.data = values
-        if isinstance(layer, Labels):
-            layer.editable = False
-        if (entry := self._state.entry) is not None:
-            if self._placed is None or self._placed[0] != entry:
-                self._placed = entry, placement_of(entry)
-            place(layer, self._placed[1])
-
-    def recolour(self) -> None:
-        """Take over the colours of the classes."""
-        project = self._state.project
-        colours = [c.colour for c in project.info.classes] if project else [*PALETTE]
-        colormap = CyclicLabelColormap(colors=["#00000000", *colours], name="classes")
-        for name, layer in self.made():
-            if STYLES[name].colours == "classes" and layer.colormap != colormap:
-                layer.colormap = colormap
-
-    def _insert(self, name: str, layer: Image | Labels) -> None:
-        """Put a layer below the annotations, and leave the selection as it is."""
-        layers, order = self._viewer.layers, list(STYLES)
-        above = {id(self._layers.get(n)) for n in order[order.index(name) + 1 :]}
-        place = len(layers)
-        for index, other in enumerate(layers):
-            if other.name in ANNOTATION_LAYERS or id(other) in above:
-                place = index
-                break
-        active, selected = layers.selection.active, set(layers.selection)
-        layers.insert(place, layer)
-        layers.selection.active = active
-        if set(layers.selection) != selected:
-            layers.selection.clear()
-            layers.selection.update(selected)
-
-
-def outlines(objects: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """Return where the outlines of objects run, plane by plane in 3D.
-
-    Parameters
-    ----------
-    objects : ([Z,] Y, X) integer
-        Object of each pixel, 0 background.
-
-    Returns
-    -------
-    ([Z,] Y, X) bool
-        True inside objects, up to two pixels from anything else in the plane. The
-        edge of the image is no outline.
-
-    Examples
-    --------
-    >>> outlines(np.array([[0, 7, 7, 7, 7, 7, 0]])).astype(int).tolist()
-    [[0, 1, 1, 0, 1, 1, 0]]
-    """
-    edge = np.zeros(objects.shape, bool)
-    for axis in (-2, -1):
-        values, found = np.moveaxis(objects, axis, 0), np.moveaxis(edge, axis, 0)
-        for step in range(1, _OUTLINE + 1):
-            differs = values[step:] != values[:-step]
-            found[step:] |= differs
-            found[:-step] |= differs
-    return edge & (objects != 0)
-
-
-def prediction_content(prediction: Prediction, n_class: int) -> dict[str, Content]:
-    """Return what each overlay shows of a prediction.
-
-    Parameters
-    ----------
-    prediction : Prediction
-        All that is known of one image.
-    n_class : int
-        Class whose probability is shown; ANY_CLASS for any object.
-    """
-    objects = ObjectMasks(objects=prediction.instances, class_of=prediction.class_of)
-    found = _label_content(prediction.classes, objects)
-    p = prediction.probabilities
-    chosen = (
-        1 - p[0].astype(np.float32) if n_class not in range(1, len(p)) else p[n_class]
-    )
-    found["Probability"] = Content(values=chosen.astype(np.float32))
-    if "uncertainty" in prediction.maps:
-        doubt = prediction.maps["uncertainty"].astype(np.float32)
-        found["Uncertainty"] = Content(values=doubt)
-    if "distance" in prediction.maps:
-        distance = prediction.maps["distance"].astype(np.float32)
-        distance[~np.isfinite(distance)] = np.nan
-        top = float(np.fmax.reduce(np.abs(distance), axis=None))
-        top = top if top > 0 else 1.0
-        found["Distance"] = Content(values=distance, limits=(-top, top))
-    return found
-
-
-def preview_content(
-    classes: NDArray[np.uint8], instances: NDArray[np.uint32]
-) -> dict[str, Content]:
-    """Return what the overlays show where only classes and objects are known."""
-    known = (classes > 0) & (instances > 0)
-    ids, first = np.unique(instances[known], return_index=True)
-    class_of = dict(zip(ids.tolist(), classes[known][first].tolist(), strict=True))
-    sure = np.where(np.isin(instances, ids), instances, 0).astype(np.uint32)
-    return _label_content(classes, ObjectMasks(objects=sure, class_of=class_of))
-
-
-def grown_content(grown: ObjectMasks) -> dict[str, Content]:
-    """Return dashed outlines of grown masks, in class colours."""
-    rows, columns = grown.objects.shape[-2:]
-    along = np.add.outer(np.arange(rows), np.arange(columns))
-    line = outlines(grown.objects) & (along // _DASH % 2 == 0)
-    return {GROWN: Content(values=np.where(line, grown.class_map(), 0))}
-
-
-def _label_content(
-    classes: NDArray[np.uint8], objects: ObjectMasks
-) -> dict[str, Content]:
-    line = np.where(outlines(objects.objects), objects.class_map(), 0)
-    return {
-        "Segmentation": Content(values=classes),
-        "Instances": Content(values=objects.objects),
-        "Contours": Content(values=line.astype(np.uint8)),
-    }
-
-
-def _new_layer(name: str, *, n_axes: int) -> Image | Labels:
-    style = STYLES[name]
-    options: dict[str, Any] = {"name": name, "opacity": style.opacity}
-    shape = (1,) * n_axes
-    if style.is_labels:
-        return Labels(np.zeros(shape, np.uint8), **options)
-    return Image(
-        np.full(shape, np.nan, np.float32),
-        colormap=style.colours,
-        contrast_limits=(0, 1),
-        blending="translucent",
-        rendering=style.rendering,
-        **options,
-    )

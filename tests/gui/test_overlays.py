@@ -5,13 +5,13 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_mtseg.domain.prediction import Prediction
-from napari_mtseg.gui.overlays import (
+from napari_mtseg.gui.overlay_content import (
     ANY_CLASS,
-    Overlays,
     outlines,
     prediction_content,
     preview_content,
 )
+from napari_mtseg.gui.overlays import Overlays
 from napari_mtseg.gui.state import WindowState
 from napari_mtseg.storage.prediction_files import save_prediction
 from tests.tiny_projects import SIZE, disc_project

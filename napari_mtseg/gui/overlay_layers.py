@@ -1,0 +1,166 @@
+"""The layers of the overlays: how they look, where they stand, what fills them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Image, Labels
+from napari.utils.colormaps import Colormap, CyclicLabelColormap
+from numpy.typing import NDArray
+
+from napari_mtseg.domain.project import PALETTE, ImageEntry
+from napari_mtseg.gui.image_pixels import Placement, place, placement_of
+from napari_mtseg.gui.overlay_content import Content
+from napari_mtseg.gui.state import WindowState
+
+ANNOTATION_LAYERS = ("Partial masks", "Scribbles", "Full masks")
+
+_DIVERGING = Colormap(
+    ["#2166ac", "#92c5de", "#f7f7f7", "#f4a582", "#b2182b"], name="blue white red"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Style:
+    """How one overlay looks until the user changes it."""
+
+    is_labels: bool = True
+    """False for a map of numbers"""
+    is_outline: bool = False
+    """True if it leaves the inside of objects bare"""
+    visible: bool = False
+    """whether it is switched on at first"""
+    opacity: float = 0.6
+    """0 to 1"""
+    colours: Any = "classes"
+    """'classes', 'objects', or a colour map of napari"""
+    rendering: str = "mip"
+    """how the 3D canvas shows a map of numbers"""
+
+
+STYLES: Mapping[str, Style] = {
+    "Probability": Style(is_labels=False, colours="viridis"),
+    "Distance": Style(is_labels=False, colours=_DIVERGING, rendering="minip"),
+    "Uncertainty": Style(is_labels=False, colours="magma"),
+    "Segmentation": Style(visible=True, opacity=0.4),
+    "Instances": Style(colours="objects"),
+    "Grown masks": Style(visible=True, opacity=1.0, is_outline=True),
+    "Contours": Style(visible=True, opacity=1.0, is_outline=True),
+}
+"""all overlays, the lowest layer first"""
+
+
+class ResultLayers:
+    """Makes, places, fills and colours the layers."""
+
+    def __init__(self, viewer: ViewerModel, state: WindowState) -> None:
+        self._viewer, self._state = viewer, state
+        self._layers: dict[str, Image | Labels] = {}
+        self._limits: dict[str, tuple[float, float]] = {}
+        self._placed: tuple[ImageEntry, Placement] | None = None
+
+    def made(self) -> Iterator[tuple[str, Image | Labels]]:
+        """Yield the layers that exist, the lowest first."""
+        for name in STYLES:
+            layer = self._layers.get(name)
+            if layer is not None and layer in self._viewer.layers:
+                yield name, layer
+
+    def get(self, name: str, *, hidden: bool) -> tuple[Image | Labels, bool]:
+        """Return a layer, and True if it had to be made (again)."""
+        layer = self._layers.get(name)
+        if layer is not None and layer in self._viewer.layers:
+            return layer, False
+        style, entry = STYLES[name], self._state.entry
+        layer = _new_layer(name, n_axes=len(entry.spatial_shape) if entry else 2)
+        layer.visible = style.visible and not hidden
+        self._layers[name] = layer
+        self.empty(name)
+        self._limits.pop(name, None)
+        self._insert(name, layer)
+        self.recolour()
+        return layer, True
+
+    def fill(self, name: str, content: Content) -> None:
+        """Show something in a layer that exists."""
+        layer = self._layers[name]
+        self._refill(layer, content.values)
+        if isinstance(layer, Image):
+            layer.colorbar.visible = True
+            # Limits that the user chose are kept.
+            if self._limits.get(name, layer.contrast_limits) == layer.contrast_limits:
+                layer.contrast_limits_range = content.limits
+                layer.contrast_limits = content.limits
+                self._limits[name] = layer.contrast_limits
+
+    def empty(self, name: str) -> None:
+        """Show nothing in a layer, without using memory; NaN is transparent."""
+        layer, entry = self._layers[name], self._state.entry
+        shape = entry.spatial_shape if entry else (1,) * layer.ndim
+        nothing: Any = np.uint8(0) if isinstance(layer, Labels) else np.float32(np.nan)
+        if isinstance(layer, Image):
+            layer.colorbar.visible = False
+        self._refill(layer, np.broadcast_to(nothing, shape))
+
+    def remove_other_axes(self) -> None:
+        """Remove layers with another number of axes than the image: they are remade.
+
+        napari fails on layers that change from 2D to 3D in its list.
+        """
+        entry = self._state.entry
+        for name, layer in list(self.made()):
+            if entry is not None and layer.ndim != len(entry.spatial_shape):
+                self._viewer.layers.remove(layer)
+                del self._layers[name]
+
+    def _refill(self, layer: Image | Labels, values: NDArray[Any]) -> None:
+        layer.data = values
+        if isinstance(layer, Labels):
+            layer.editable = False
+        if (entry := self._state.entry) is not None:
+            if self._placed is None or self._placed[0] != entry:
+                self._placed = entry, placement_of(entry)
+            place(layer, self._placed[1])
+
+    def recolour(self) -> None:
+        """Take over the colours of the classes."""
+        project = self._state.project
+        colours = [c.colour for c in project.info.classes] if project else [*PALETTE]
+        colormap = CyclicLabelColormap(colors=["#00000000", *colours], name="classes")
+        for name, layer in self.made():
+            if STYLES[name].colours == "classes" and layer.colormap != colormap:
+                layer.colormap = colormap
+
+    def _insert(self, name: str, layer: Image | Labels) -> None:
+        """Put a layer below the annotations, and leave the selection as it is."""
+        layers, order = self._viewer.layers, list(STYLES)
+        above = {id(self._layers.get(n)) for n in order[order.index(name) + 1 :]}
+        place = len(layers)
+        for index, other in enumerate(layers):
+            if other.name in ANNOTATION_LAYERS or id(other) in above:
+                place = index
+                break
+        active, selected = layers.selection.active, set(layers.selection)
+        layers.insert(place, layer)
+        layers.selection.active = active
+        if set(layers.selection) != selected:
+            layers.selection.clear()
+            layers.selection.update(selected)
+
+
+def _new_layer(name: str, *, n_axes: int) -> Image | Labels:
+    style = STYLES[name]
+    options: dict[str, Any] = {"name": name, "opacity": style.opacity}
+    shape = (1,) * n_axes
+    if style.is_labels:
+        return Labels(np.zeros(shape, np.uint8), **options)
+    return Image(
+        np.full(shape, np.nan, np.float32),
+        colormap=style.colours,
+        contrast_limits=(0, 1),
+        blending="translucent",
+        rendering=style.rendering,
+        **options,
+    )

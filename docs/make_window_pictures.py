@@ -1,14 +1,16 @@
 """Makes the pictures of ``docs/window.md`` from the real window, at 1280 x 800.
 
-    QT_API=pyqt6 python docs/make_window_pictures.py [NAME ...]
+    QT_API=pyqt6 python docs/make_window_pictures.py [SCENE ...]
 
 The window is driven as a person drives it: by mouse on its canvas and by clicks on its
 buttons, on the embedded sample, with a small network that trains in half a minute.
-Without names all pictures are made. Under PyQt5 napari shows a notice about Qt that
+Under PyQt5 napari shows a notice about Qt that
 would be on them.
 """
 
 import os
+import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -19,31 +21,41 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Picture
 from skimage import measure, morphology
+from skimage.io import imread
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.window_driver import Hand, start_screen, wait_until  # noqa: E402
+from napari_mtseg.domain.annotation import SCRIBBLE_BACKGROUND  # noqa: E402
+from napari_mtseg.gui.method_choice import WAITING  # noqa: E402
+from napari_mtseg.workflows.sample import write_sample  # noqa: E402
 
 FOLDER = ROOT / "docs" / "images"
 SIZE = (1280, 800)
 COLOURS = 256
 """colours of a picture"""
-PAINTED = "tile_10.tif"
-"""tile that is painted by hand, with glands and the tissue between them"""
-SHOWN = "tile_21.tif"
+PAINTED = "tile_12.tif"
+"""tile that is painted by hand, with a gland, its lumen and the tissue beside it"""
+FULL = "tile_22.tif"
+"""tile that gets a full mask by hand"""
+SHOWN = "tile_12.tif"
 """tile that is shown while the painted sample trains"""
+UNPAINTED = "tile_13.tif"
+"""tile that is held out, to look at what a training has learned"""
 SMALL = {
-    "base_channels": 8,
+    "base_channels": 6,
     "levels": 3,
-    "patch": 96,
-    "batch_size": 4,
+    "patch": 48,
+    "batch_size": 3,
+    "learning_rate": 0.003,
+    "average": 0.9,
     "iterations": 6,
-    "first_steps": 100,
-    "steps_per_iteration": 25,
-    "last_steps": 60,
-    "preview_every": 25,
-    "validate_every": 25,
+    "first_steps": 60,
+    "steps_per_iteration": 12,
+    "last_steps": 40,
+    "preview_every": 12,
+    "validate_every": 12,
 }
 """a network that learns the sample in half a minute on two cores"""
 
@@ -53,12 +65,13 @@ class Pictures:
 
     def __init__(self, home: Path) -> None:
         import napari
+
         from napari_mtseg.gui.menu_entries import open_dock
 
         self.home = home
         self.viewer = napari.Viewer(show=True)
         self.viewer.window.resize(*SIZE)
-        self.dock = open_dock(self.viewer)
+        self.dock: Any = open_dock(self.viewer)
         self.main = self.dock.window()
         self.main.move(0, 0)
         self.settle(1.0)
@@ -71,7 +84,7 @@ class Pictures:
         QTimer.singleShot(int(1000 * seconds), lambda: passed.append(True))
         wait_until(lambda: bool(passed), seconds=seconds + 30)
 
-    def wait(self, claim: Callable[[], bool], seconds: float = 120) -> None:
+    def wait(self, claim: Callable[[], bool], seconds: float = 300) -> None:
         """Let the window work until something holds, then draw."""
         wait_until(claim, seconds=seconds)
         self.settle()
@@ -86,7 +99,9 @@ class Pictures:
         raw = self.home / "screen.png"
         pixels.save(str(raw))
         with Picture.open(raw) as picture:
-            few = picture.convert("RGB").quantize(COLOURS, dither=Picture.Dither.NONE)
+            few = picture.convert("RGB").quantize(
+                COLOURS, Picture.Quantize.MAXCOVERAGE, kmeans=1
+            )
             few.save(FOLDER / f"{name}.png", optimize=True)
         print(f"{name}.png")
 
@@ -108,6 +123,15 @@ class Pictures:
         wait_until(button.isEnabled, seconds=60)
         QTest.mouseClick(button, Qt.MouseButton.LeftButton)
         self.settle(0.2)
+
+    def forget_news(self) -> None:
+        """Close napari's notifications."""
+        from qtpy.QtWidgets import QWidget
+
+        for widget in self.main.findChildren(QWidget):
+            if type(widget).__name__ == "NapariQtNotification":
+                widget.close()
+        self.settle(0.5)
 
     def scroll_to(self, name: str | None) -> None:
         """Scroll the page to a control; to its top for None."""
@@ -147,9 +171,7 @@ class Pictures:
     def wait_until_ready(self) -> None:
         """Wait until the waiting child has looked at the paint."""
         summary = self.control("method_reason")
-        wait_until(
-            lambda: summary.text() and "Looking" not in summary.text(), seconds=90
-        )
+        wait_until(lambda: summary.sentence != WAITING, seconds=90)
         self.settle(0.8)
 
 
@@ -166,22 +188,13 @@ def _zigzag(piece: Any, *, step: int) -> list[tuple[float, float]]:
     return points
 
 
-def nothing_open(window: Pictures) -> None:
-    """Take the start panel and its forms."""
-    window.take("nothing_open")
-    window.click("new_from_folder")
-    window.take("new_project")
-    window.click("leave_new_project")
-
-
-def paint_by_hand(window: Pictures) -> None:
-    """Take the states before there is enough to train, and a painted image."""
+def before_a_training(window: Pictures) -> None:
+    """Take the states before there is enough to train, and the painting."""
     from napari_mtseg.storage.class_edits import add_class
-    from skimage.io import imread
 
     dock = window.dock
     window.open_sample(window.home / "glands", painted=False)
-    add_class(dock.state.project, "stroma")
+    add_class(dock.state.project, "lumen")
     dock.state.classes_changed.emit()
     dock.editing.apply_classes()
     window.click("page_annotate")
@@ -190,46 +203,202 @@ def paint_by_hand(window: Pictures) -> None:
     window.click("page_train")
     window.wait_until_ready()
     window.take("train_not_enough")
-
-    place = np.s_[128:256, 0:128]
-    glands = imread(ROOT / "napari_mtseg" / "samples" / "epithelium.png")[place] > 0
     window.click("page_annotate")
-    window.click("draw_as_partial")
-    window.click("paint_code_3")
-    window.paint(_inner(glands, 9), size=5)
-    window.click("paint_code_4")
-    window.paint(_inner(~morphology.dilation(glands, morphology.disk(3)), 9), size=5)
-    window.click("page_annotate")
+    _paint_roughly(window)
+    window.settle(2.5)
     window.take("annotate_partial_masks")
+    window.show_image(FULL)
+    window.click("draw_as_full")
+    window.click("paint_code_3")
+    window.paint(_glands(FULL), size=4)
+    window.click("complete_whole")
+    window.settle(2.5)
+    window.take("annotate_full_mask")
+    window.click("page_project")
+    window.click("close_project")
+
+
+def _paint_roughly(window: Pictures) -> None:
+    gland = _glands(PAINTED)
+    lumen = morphology.remove_small_holes(gland, max_size=2000) & ~gland
+    for code, piece, depth in ((3, gland, 14), (4, lumen, 4)):
+        window.click("draw_as_partial")
+        window.click(f"paint_code_{code}")
+        window.paint(_inner(piece, depth), size=7)
+    window.click(f"paint_code_{SCRIBBLE_BACKGROUND}")
+    hand = Hand(window.viewer, window.dock)
+    window.viewer.layers.selection.active.brush_size = 4
+    hand.stroke([(y, 18.0 + 6 * np.sin(y / 6)) for y in range(98, 124)])
+
+
+def nothing_open(window: Pictures) -> None:
+    """Take the start panel and the form of a new project."""
+    window.settle(1.0)
+    window.take("nothing_open")
+    window.click("new_from_folder")
+    write_sample(window.home / "glands")
+    images = window.home / "glands" / "images"
+    window.dock.start_panel.new_project.source.set_folder(images)
+    window.control("project_name").setText("glands-2")
+    window.control("project_classes").setText("epithelium, lumen")
+    window.settle(2.0)
+    window.take("new_project")
+    window.click("leave_new_project")
+
+
+def training(window: Pictures) -> None:
+    """Take the painted sample, its training, and the question of closing."""
+    from napari_mtseg.gui.settings_form import SettingsForm
+
+    dock = window.dock
+    dock.state.draw_as = "partial"
+    window.open_sample(window.home / "painted", painted=True)
+    window.click("page_project")
+    window.show_image(SHOWN)
+    window.settle(2.0)
+    window.take("project")
+    window.click("page_train")
+    window.wait_until_ready()
+    dock.findChild(SettingsForm).show_values(SMALL)
+    window.take("train_ready")
+    window.click("train")
+    slider = window.control("growth_slider")
+    window.wait(lambda: slider.maximum() >= 3)
+    window.wait(lambda: "Grown masks" in dock.overlays.names)
+    window.take("training")
+    _close_and_stay(window)
+    window.wait(lambda: not dock.trainer.is_training)
+    window.settle(1.0)
+    window.take("train_finished")
+
+
+def _close_and_stay(window: Pictures) -> None:
+    """Close the window, take the question, and keep the window open."""
+    from qtpy.QtCore import QTimer
+    from qtpy.QtWidgets import QApplication
+
+    def answer() -> None:
+        question = QApplication.activeModalWidget()
+        if question is None:
+            return
+        window.take("closing")
+        stay = "Keep the window open"
+        next(b for b in question.buttons() if b.text() == stay).click()
+
+    QTimer.singleShot(1000, answer)
+    window.main.close()
+
+
+def results(window: Pictures) -> None:
+    """Take predictions in both themes, and the export."""
+    dock = window.dock
+    window.forget_news()
+    window.show_image(UNPAINTED)
+    window.click("page_review")
+    window.click("predict_all")
+    window.wait(lambda: "Uncertainty" in dock.overlays.names)
+    window.wait(window.control("predict_all").isEnabled)
+    for name in ("segmentation", "instances", "contours", "uncertainty"):
+        box = window.control(f"show_{name}")
+        box.setChecked(name in {"contours", "uncertainty"})
+    window.settle(1.0)
+    window.take("review")
+    window.viewer.theme = "light"
+    window.settle(1.0)
+    window.take("review_light")
+    window.control("show_uncertainty").setChecked(False)
+    window.click("page_annotate")
+    window.show_image(SHOWN)
+    window.settle(2.0)
+    window.take("annotate_light")
+    window.viewer.theme = "dark"
+    window.click("page_export")
+    window.click("export_model")
+    model = dock.state.project.path.parent
+    window.wait(lambda: any(model.glob("*-model/model.json")))
+    window.settle(2.0)
+    window.take("export")
+
+
+def other_ends(window: Pictures) -> None:
+    """Take a training that was stopped and one whose process was killed."""
+    import psutil
+
+    dock = window.dock
+    window.click("page_train")
+    window.scroll_to(None)
+    bar = window.control("training_bar")
+    for name in ("train_stopped", "train_failed"):
+        window.click("train")
+        window.wait(lambda: dock.trainer.is_training)
+        window.wait(lambda: bar.value() > 85)
+        if name == "train_stopped":
+            window.click("stop_training")
+        else:
+            for child in psutil.Process().children():
+                if child.nice() > 0 and "wait" in child.cmdline():
+                    child.kill()
+        window.wait(lambda: not dock.trainer.is_training)
+        window.settle(1.5)
+        window.take(name)
+        window.forget_news()
+        window.scroll_to(None)
+
+
+def _glands(tile: str) -> NDArray[np.bool_]:
+    """Return where glands are on a tile of the sample."""
+    row, column = (128 * int(digit) for digit in tile[5:7])
+    mask = imread(ROOT / "napari_mtseg" / "samples" / "epithelium.png")
+    return np.asarray(mask[row : row + 128, column : column + 128] > 0)
 
 
 def _inner(mask: NDArray[np.bool_], depth: int) -> NDArray[np.bool_]:
     """Return the inner part of a mask, ``depth`` pixels from its edge."""
     inner = morphology.erosion(np.pad(mask, 1), morphology.disk(depth))[1:-1, 1:-1]
-    return morphology.remove_small_objects(inner, max_size=12)
+    return morphology.remove_small_objects(inner, max_size=30)
 
 
-SCENES: tuple[Callable[[Pictures], None], ...] = (nothing_open, paint_by_hand)
+SCENES: tuple[Callable[[Pictures], None], ...] = (
+    before_a_training,
+    nothing_open,
+    training,
+    results,
+    other_ends,
+)
 
 
 def main() -> None:
-    """Make the pictures."""
-    FOLDER.mkdir(exist_ok=True)
+    """Make the pictures, in a child process where this one must make the screen."""
     screen = start_screen()
-    with tempfile.TemporaryDirectory() as home:
-        os.environ["MTSEG_CONFIG"] = str(Path(home) / "config")
-        os.environ["NAPARI_CONFIG"] = str(Path(home) / "napari.yaml")
-        window = Pictures(Path(home))
-        try:
-            for scene in SCENES:
-                scene(window)
-        finally:
-            window.dock.trainer.stop()
-            wait_until(lambda: not window.dock.trainer.is_training, seconds=60)
-            window.dock.leave()
-            window.viewer.close()
-    if screen is not None:
+    if screen is None:
+        make_pictures(sys.argv[1:])
+        return
+    try:
+        # The screen must outlive Qt, which ends with its process.
+        subprocess.run([sys.executable, *sys.argv], check=True)
+    finally:
         screen.stop()
+
+
+def make_pictures(scenes: list[str]) -> None:
+    """Play scenes, all of them if none is named."""
+    home = Path(tempfile.gettempdir()) / "mtseg"
+    home.mkdir()
+    FOLDER.mkdir(exist_ok=True)
+    os.environ["HOME"] = str(home)
+    os.environ["MTSEG_CONFIG"] = str(home / "config")
+    os.environ["NAPARI_CONFIG"] = str(home / "napari.yaml")
+    window = Pictures(home)
+    try:
+        for scene in SCENES:
+            if not scenes or scene.__name__ in scenes:
+                scene(window)
+    finally:
+        window.dock.trainer.stop()
+        wait_until(lambda: not window.dock.trainer.is_training, seconds=60)
+        window.dock.leave()
+        window.viewer.close()
+        shutil.rmtree(home)
 
 
 if __name__ == "__main__":

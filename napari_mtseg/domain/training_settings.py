@@ -72,7 +72,8 @@ class TrainingSettings(Settings):
     preview_every: int = setting(
         20, ge=1, le=1_000_000, step=5, source="ours", unit="steps"
     )
-    """Steps between two predictions of the current image."""
+    """Steps between two predictions of the current image; another image that is looked
+    at is predicted sooner."""
     prediction_memory: float = setting(
         4.0, gt=0, le=1024, step=0.5, source="ours", unit="GiB"
     )

@@ -67,6 +67,7 @@ class CompleteRegionChoice(QWidget):
         self._is_other_image = False
         self._build()
         state.events.image_id.connect(self._show_other_image)
+        state.events.project.connect(self._change_project)
         editing.changed.connect(self._show)
         viewer.dims.events.point.connect(self._show_plane)
         self._show_other_image()
@@ -121,6 +122,10 @@ class CompleteRegionChoice(QWidget):
         self._parts.set_shape(shape)
         self._show()
         self._is_other_image = True
+
+    def _change_project(self) -> None:
+        if self._state.project is None:
+            self._layer.remove()
 
     def _show(self) -> None:
         region = self._editing.complete

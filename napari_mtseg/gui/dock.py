@@ -36,6 +36,7 @@ from napari_mtseg.gui.window_settings import load_window_settings, remember_proj
 
 WIDTH = 360
 """least width of the dock, pixels"""
+_KEEP_OPEN = "Keep the window open"
 
 
 class MtsegDock(QWidget):
@@ -100,6 +101,14 @@ class MtsegDock(QWidget):
                 return True
             self.leave()
         return False
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        """Leave when napari takes the dock out of its window, for good."""
+        super().changeEvent(event)
+        is_out = event.type() == QEvent.Type.ParentChange and self.parent() is None
+        if is_out and self._window is not None:
+            self.leave()
+            self.deleteLater()
 
     def closeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
         """Leave nothing unsaved and no idle process behind."""
@@ -192,25 +201,63 @@ class MtsegDock(QWidget):
         self.overlays.visible = not is_held
 
     def _may_close(self) -> bool:
-        """Ask what becomes of a running training; False keeps the window open."""
-        if not self.trainer.is_training or self._has_left:
+        """Ask about what closing would lose or leave; False keeps the window open."""
+        if self._has_left:
             return True
-        box = QMessageBox(self)
-        box.setWindowTitle("A training is running")
-        box.setText(
-            "A training is running. It can go on without this window; opening the "
-            "project again finds it."
+        return self._may_lose_paint() and self._may_leave_training()
+
+    def _may_lose_paint(self) -> bool:
+        """Save, and ask only where that failed."""
+        if self.editing.flush():
+            return True
+        close = "Close anyway"
+        text = f"Not saved: {self.state.saving} Close anyway? What was painted since "
+        answer = _answer(
+            self,
+            "Not saved",
+            text + "the last save would be lost.",
+            {
+                _KEEP_OPEN: QMessageBox.ButtonRole.RejectRole,
+                close: QMessageBox.ButtonRole.DestructiveRole,
+            },
         )
-        role = QMessageBox.ButtonRole
-        go_on = box.addButton("Let it run on", role.AcceptRole)
-        stop = box.addButton("Stop it", role.DestructiveRole)
-        box.addButton("Keep the window open", role.RejectRole)
-        box.setDefaultButton(go_on)
-        box.exec()
-        if box.clickedButton() is stop:
-            self.trainer.stop()
+        return answer == close
+
+    def _may_leave_training(self) -> bool:
+        """Ask what becomes of a running training."""
+        if not self.trainer.is_training:
             return True
-        return box.clickedButton() is go_on
+        go_on, stop = "Let it run on", "Stop it"
+        role = QMessageBox.ButtonRole
+        answer = _answer(
+            self,
+            "A training is running",
+            "A training is running. It can go on without this window; opening the "
+            "project again finds it.",
+            {
+                go_on: role.AcceptRole,
+                stop: role.DestructiveRole,
+                _KEEP_OPEN: role.RejectRole,
+            },
+        )
+        if answer == stop:
+            self.trainer.stop()
+        return answer in {go_on, stop}
+
+
+def _answer(
+    parent: QWidget, title: str, text: str, choices: dict[str, QMessageBox.ButtonRole]
+) -> str:
+    """Ask a question; return the choice. The first choice is the default."""
+    box = QMessageBox(parent)
+    box.setWindowTitle(title)
+    box.setText(text)
+    buttons = {box.addButton(label, role): label for label, role in choices.items()}
+    box.setDefaultButton(next(iter(buttons)))
+    box.exec()
+    answer = next((t for b, t in buttons.items() if b is box.clickedButton()), "")
+    box.deleteLater()
+    return answer
 
 
 def _remember(project: Path, image_id: str | None) -> None:

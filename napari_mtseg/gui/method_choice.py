@@ -31,6 +31,7 @@ class MethodChoice(QWidget):
         self.setObjectName("method_choice")
         self._report: ReadinessReport | None = None
         self._is_by_hand = False
+        self._is_brief = False
         self._notes: list[SentenceLabel] = []
         self._build()
         self.forget()
@@ -56,6 +57,11 @@ class MethodChoice(QWidget):
         self.combo.setCurrentIndex(self.combo.findData(key))
         self._is_by_hand = True
 
+    def set_brief(self, is_brief: bool) -> None:
+        """Leave out what the paint allows, which is no matter while one trains."""
+        self._is_brief = is_brief
+        self._show_notes()
+
     def show_report(self, report: ReadinessReport) -> None:
         """Show what the paint allows, and choose what it suits best.
 
@@ -73,6 +79,8 @@ class MethodChoice(QWidget):
         self.combo.setToolTip("How to learn from what is painted.")
         self.combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.combo.setMinimumContentsLength(8)
+        shrinks = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        self.combo.setSizeAdjustPolicy(shrinks)
         for known in CATALOG.values():
             self.combo.addItem(known.title, known.key)
         label = QLabel("Method")
@@ -118,12 +126,20 @@ class MethodChoice(QWidget):
             note.hide()
             note.deleteLater()
         self._notes = [self._note(text, kind) for text, kind in self._sentences()]
-        self.mend.setVisible(bool(self.problems))
+        self._show_notes()
+
+    def _show_notes(self) -> None:
+        for label in (self._summary, self._reason, *self._notes):
+            label.setVisible(bool(label.sentence) and not self._is_brief)
+        self.mend.setVisible(bool(self.problems) and not self._is_brief)
 
     def _recommendation(self) -> tuple[str, Kind]:
         if self._report is None:
             return WAITING, "plain"
         if self._report.recommended == self.key:
+            if self.problems:
+                # What is missing says it already.
+                return "", "plain"
             return f"Recommended: {self._report.reason}", "plain"
         if self._report.recommended in CATALOG:
             better = CATALOG[self._report.recommended].title
@@ -139,7 +155,9 @@ class MethodChoice(QWidget):
         kind: Kind = "ok" if found.ready else "plain"
         summary: list[tuple[str, Kind]] = [(self._report.summary, kind)]
         problems: list[tuple[str, Kind]] = [(s, "problem") for s in found.problems]
-        return summary + problems + [(s, "note") for s in found.notices]
+        if problems:
+            return summary + problems
+        return summary + [(s, "note") for s in found.notices]
 
     def _note(self, text: str, kind: Kind) -> SentenceLabel:
         note = SentenceLabel(text, kind, parent=self)

@@ -22,6 +22,7 @@ from napari_mtseg.gui.window_settings import forget_open_project
 from napari_mtseg.storage.project import Project
 
 NO_IMAGES = "No images yet. Add a folder to begin."
+LEGEND = "P partial · S scribble · F full · C complete"
 
 _COLOURS = {
     "as_is": "read as they are",
@@ -74,6 +75,12 @@ class ProjectPage(QWidget):
         self._path.setToolTip("Folder of the project.")
         self._counts = QLabel()
         self._counts.setObjectName("image_counts")
+        self._legend = SentenceLabel(LEGEND)
+        self._legend.setObjectName("mark_legend")
+        self._legend.setToolTip(
+            "What is painted on an image: partial masks, scribbles, full masks, and a "
+            "complete region."
+        )
         self._empty = SentenceLabel(NO_IMAGES)
         self._empty.setObjectName("no_images")
         self._filter = ImageFilter(self.table, self.view)
@@ -88,6 +95,7 @@ class ProjectPage(QWidget):
         column.addWidget(self._filter)
         column.addWidget(self.view, stretch=1)
         column.addWidget(self._counts)
+        column.addWidget(self._legend)
         column.addWidget(self._empty)
         column.addWidget(self.files)
         column.addWidget(close)
@@ -126,7 +134,7 @@ class ProjectPage(QWidget):
         self.thumbnails.forget_failures()
         self.table.show_images(entries)
         self.table.set_current(self._state.image_id)
-        for widget in (self._filter, self.view, self._counts):
+        for widget in (self._filter, self.view, self._counts, self._legend):
             widget.setVisible(bool(entries))
         self._empty.say("" if entries else NO_IMAGES, "plain")
         self._say_facts()

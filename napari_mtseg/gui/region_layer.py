@@ -83,6 +83,13 @@ class RegionLayer:
             self._shown = wanted
             self._refill(layer)
 
+    def remove(self) -> None:
+        """Take the layer away: nothing is open any more."""
+        self.stop_drawing()
+        layer, self._layer = self._existing, None
+        if layer is not None:
+            self._viewer.layers.remove(layer)
+
     def start_drawing(self) -> bool:
         """Let the next drag over the image draw a box; False if it cannot be drawn."""
         dims = self._viewer.dims

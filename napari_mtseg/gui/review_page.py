@@ -342,6 +342,7 @@ class PredictedImages(QGroupBox):
         self._list.setAccessibleName("Predicted images")
         self._list.setUniformItemSizes(True)
         self._list.setMinimumHeight(140)
+        self._list.setSpacing(3)
         self._list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         never = Qt.ScrollBarPolicy.ScrollBarAlwaysOff
         self._list.setHorizontalScrollBarPolicy(never)

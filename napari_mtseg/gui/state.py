@@ -71,7 +71,9 @@ class WindowState:
         return self.project.image(self.image_id)
 
     def open_project(self, path: Path) -> None:
-        """Open a project in place of the one that is open, at its first image.
+        """Open a project in place of the one that is open.
+
+        It opens at its first training image: held-out images are not to be painted.
 
         Raises
         ------
@@ -86,7 +88,8 @@ class WindowState:
         self._lock = lock
         self.project = project
         if project.images:
-            self.image_id = project.images[0].id
+            training = (e for e in project.images if e.split == "train")
+            self.image_id = next(training, project.images[0]).id
 
     def close_project(self) -> None:
         """Close the open project, if any, after everything of it is saved."""

@@ -102,6 +102,8 @@ class TrainPage(QWidget):
         row = QHBoxLayout()
         row.addWidget(self._button)
         row.addWidget(self._estimate, stretch=1)
+        # Keeps the button as wide as it is while there is no estimate.
+        row.addStretch()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(self._method)
@@ -237,9 +239,12 @@ class TrainPage(QWidget):
         self._button.setText(self._busy or "Train")
         self._button.setToolTip(reason or self._tooltip)
         self._runs.set_training(bool(self._busy) or self._live.is_live)
+        # What is chosen for the next run makes room for the one that trains.
+        self._choices.setVisible(not self._live.is_live)
+        self._method.set_brief(self._live.is_live)
         if self._choices.form.problem:
             self._sentence.say(self._choices.form.problem, "problem")
-        self._estimate.say("" if self._live.is_live else self._estimated())
+        self._estimate.say("" if reason else self._estimated())
 
     def _estimated(self) -> str:
         settings = self._choices.settings()

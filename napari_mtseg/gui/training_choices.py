@@ -43,7 +43,8 @@ _DEVICE_WORDS = {
     "cuda": "GPU (CUDA)",
     "mps": "GPU (Apple)",
 }
-_SEED_WIDTH = 84
+_SEED_WIDTH = 120
+"""pixels"""
 
 
 class TrainingChoices(QWidget):
@@ -172,15 +173,12 @@ class TrainingChoices(QWidget):
         self.seed.setToolTip(
             "Seed of everything random: the same seed gives the same numbers again."
         )
-        device = QHBoxLayout()
-        device.addWidget(self.device, stretch=1)
-        device.addWidget(self._label("Seed", self.seed))
-        device.addWidget(self.seed)
         rows: tuple[tuple[str, QWidget | QHBoxLayout], ...] = (
             ("Preset", self._preset_row()),
             ("Variant", self.variant),
-            ("Device", device),
+            ("Device", self.device),
             ("Start from", self.parent_run),
+            ("Seed", self.seed),
         )
         for row, (name, what) in enumerate(rows):
             label = self._label(name, what if isinstance(what, QWidget) else None)
@@ -228,6 +226,9 @@ class TrainingChoices(QWidget):
         combo.setObjectName(name)
         combo.setToolTip(tooltip)
         combo.setMinimumContentsLength(6)
+        # Else it would be as wide as its longest entry, and so would the page.
+        shrinks = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        combo.setSizeAdjustPolicy(shrinks)
         combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         return combo
 

@@ -146,6 +146,7 @@ class TrainingView(QWidget):
         self.log = TrainingLog()
         self.stop = QPushButton("Stop")
         self.stop.setObjectName("stop_training")
+        self.stop.setMinimumWidth(110)
         self.stop.clicked.connect(self.stop_clicked)
         self._stop_row = QWidget()
         row = QHBoxLayout(self._stop_row)

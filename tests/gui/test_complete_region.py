@@ -125,6 +125,13 @@ def test_going_to_another_layer_ends_drawing_without_a_box(made):
     assert len(viewer.layers[NAME].data) == 0
 
 
+def test_closing_the_project_takes_the_layer_away(made):
+    viewer, state, _, choice = made()
+    radio(choice, "whole").click()
+    state.close_project()
+    assert NAME not in viewer.layers
+
+
 def test_boxes_can_be_removed_one_by_one(made):
     _, _, editing, choice = made()
     boxes = (Box(start=(0, 0), stop=(4, 4)), Box(start=(8, 8), stop=(9, 12)))

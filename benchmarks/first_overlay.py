@@ -72,6 +72,8 @@ def measure(folder: Path, *, repeats: int) -> dict[str, list[dict[str, float]]]:
     dock = open_dock(viewer)
     is_ready: list[bool] = []
     dock.trainer.prepared.connect(lambda: is_ready.append(True))
+    # The child that trains waits no more.
+    dock.trainer.started.connect(lambda _: is_ready.clear())
     dock.open_project(project)
     wait_until(lambda: dock.editing.is_shown, seconds=60)
     dock.state.page = "train"
@@ -80,7 +82,6 @@ def measure(folder: Path, *, repeats: int) -> dict[str, list[dict[str, float]]]:
         for name, found in rows.items():
             wait_until(lambda: bool(is_ready), seconds=PATIENCE)
             found.append(_first_overlay(dock, is_cold=name == "cold"))
-            is_ready.clear()
             dock.trainer.stop()
             wait_until(lambda: not dock.trainer.is_training, seconds=60)
     dock.leave()
@@ -132,7 +133,7 @@ _NAMES = {
 
 
 def _project(folder: Path) -> Path:
-    """Make a project of the section with partial masks and its mirror with exact ones."""
+    """Make a project of the section, painted partly, and its mirror, exactly."""
     from scipy.ndimage import distance_transform_edt
     from skimage import data
     from skimage.io import imread
@@ -157,7 +158,8 @@ def _project(folder: Path) -> Path:
         tifffile.imwrite(file, pixels, photometric="rgb")
         class_of = {int(i): 1 for i in np.unique(objects) if i}
         masks = ObjectMasks(objects=objects.astype(np.uint32), class_of=class_of)
-        painted = replace(blank, **{kind: masks}, **facts)
+        changes: dict[str, Any] = {kind: masks, **facts}
+        painted = replace(blank, **changes)
         project.save_annotation(project.add_image(file), painted)
 
     add("a", section, "partial", rough)

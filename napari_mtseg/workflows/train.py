@@ -42,6 +42,9 @@ from napari_mtseg.workflows.training_data import (
 )
 from napari_mtseg.workflows.validation import Validation
 
+FIRST_PREVIEW = 5
+"""steps after which a newly looked-at image is predicted, before its regular turn"""
+
 
 def train(project: Project, run: RunFolder) -> Iterator[Event]:
     """Train a run from its start or from its last checkpoint.
@@ -98,6 +101,7 @@ class _Training:
         self._learner: Learner | None = None
         self._predictor: Predictor | None = None
         self._predicts_at = -1
+        self._previewed_image: str | None = None
 
     @property
     def n_steps(self) -> int:
@@ -257,15 +261,15 @@ class _Training:
         yield ValidationFinished(step=self.n_steps, metrics=metrics, is_best=is_best)
 
     def _previewed(self) -> Iterator[Event]:
-        if self.n_steps % self._method.settings.preview_every:
-            return
         wanted = self._run.control().current_image
-        if (
-            not is_lead()
-            or wanted is None
-            or wanted not in {e.id for e in self._snapshot.images}
+        if not (
+            is_lead()
+            and wanted is not None
+            and self._preview_is_due(wanted)
+            and wanted in {e.id for e in self._snapshot.images}
         ):
             return
+        self._previewed_image = wanted
         entry = self._project.image(wanted)
         pixels = normalised_pixels(self._project, entry, self._method)
         found = self._method.interpret(self._outputs(pixels))
@@ -275,6 +279,14 @@ class _Training:
         }
         file = self._writer.save_preview(wanted, maps)
         yield PreviewReady(step=self.n_steps, image=wanted, file=file)
+
+    def _preview_is_due(self, wanted: str) -> bool:
+        """Tell whether it is a regular turn, or another image than before is wanted."""
+        every = self._method.settings.preview_every
+        is_new = wanted != self._previewed_image
+        return self.n_steps % every == 0 or (
+            is_new and self.n_steps >= min(FIRST_PREVIEW, every)
+        )
 
     def _saved(self) -> Iterator[Event]:
         state: dict[str, Any] = {

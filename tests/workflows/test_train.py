@@ -35,7 +35,7 @@ from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.run_folder import Control, RunFolder, find_run
 from napari_mtseg.workflows import learner as learner_module
 from napari_mtseg.workflows.runs import check_classes, start_run
-from napari_mtseg.workflows.train import train
+from napari_mtseg.workflows.train import FIRST_PREVIEW, train
 from tests.tiny_projects import TINY, disc_project
 
 METHODS = tuple(CATALOG)
@@ -260,6 +260,21 @@ def test_the_current_image_is_predicted_while_training(tmp_path):
     assert [p.step for p in previews] == [2, 4, 6]
     with np.load(run.path / previews[-1].file) as maps:
         assert maps["classes"].shape == project.images[0].spatial_shape
+
+
+def test_an_image_newly_looked_at_is_predicted_before_its_turn(tmp_path):
+    project = disc_project(tmp_path)
+    values = settings_for("baseline", steps=12, preview_every=1000)
+    run, _ = start_run(project, "baseline", values, device="cpu")
+    first, second = (entry.id for entry in project.images[:2])
+    run.set_control(Control(current_image=first))
+    previews = []
+    for event in train(project, run):
+        if isinstance(event, StepFinished) and event.step == 8:
+            run.set_control(Control(current_image=second))
+        if isinstance(event, PreviewReady):
+            previews.append((event.step, event.image))
+    assert previews == [(FIRST_PREVIEW, first), (8, second)]
 
 
 def test_running_out_of_memory_halves_the_batch_and_goes_on(tmp_path, monkeypatch):

@@ -19,7 +19,7 @@ from napari_mtseg.storage.project import Project
 
 QUIET = 0.4
 """Seconds without an event after which paint is saved."""
-LONGEST = 0.8
+LONGEST = 0.6
 """Seconds after which paint is saved while events go on."""
 RETRY = 5.0
 """Seconds after which a save that failed is tried again."""

@@ -252,7 +252,7 @@ class PaintCodes(QScrollArea):
             self.setVerticalScrollBarPolicy(
                 policy.ScrollBarAsNeeded if scrolls else policy.ScrollBarAlwaysOff
             )
-            self.setFixedHeight(_TALLEST if scrolls else wanted + around)
+            self.setFixedHeight(_TALLEST if scrolls else max(0, wanted + around))
 
 
 def swatch(colour: str) -> QIcon:

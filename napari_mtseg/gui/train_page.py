@@ -184,13 +184,18 @@ class TrainPage(QWidget):
 
     def _begin(self) -> None:
         self._wait("")
-        area = self._scroll_area()
-        if area is not None:
-            QTimer.singleShot(0, lambda: area.ensureWidgetVisible(self._view))
+        self._scroll_to(self._view)
 
     def _end(self) -> None:
         self._history.refresh()
         self._refresh()
+        self._scroll_to(self._view.outcome)
+
+    def _scroll_to(self, widget: QWidget) -> None:
+        """Bring a part of the page into view once it has its place."""
+        area = self._scroll_area()
+        if area is not None:
+            QTimer.singleShot(0, lambda: area.ensureWidgetVisible(widget))
 
     def _wait(self, why: str) -> None:
         """Show that a press was heard, until the trainer answers; '' for it has."""

@@ -1,14 +1,12 @@
 """Closing the window: with a training behind it, and with paint that is not saved."""
 
 import json
-from contextlib import suppress
 
-import napari
 import psutil
 import pytest
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QMessageBox, QPushButton
+from qtpy.QtWidgets import QApplication, QMainWindow, QMessageBox, QPushButton
 
 from benchmarks.window_driver import wait_until
 from napari_mtseg.domain.errors import StorageError
@@ -25,28 +23,59 @@ LONG = {**TINY, "steps": 100_000, "checkpoint_every": 20}
 """settings of a training that would go on for minutes"""
 
 
-@pytest.fixture
-def opened(qapp):
-    """Open a window on a project; at the end nothing of it trains or waits.
+class Guard(QObject):
+    """Keeps a window whose dock would let it close, for napari's fixture to close."""
 
-    napari's own fixture cannot be used: it fails where its window was closed by hand.
-    """
-    opened = []
+    def __init__(self, window):
+        super().__init__()
+        self.window = window
+        self.n_closed = 0
+        window.installEventFilter(self)
+
+    def eventFilter(self, watched, event):  # noqa: N802 - Qt's name
+        if event.type() != QEvent.Type.Close:
+            return False
+        self.n_closed += 1
+        event.ignore()
+        return True
+
+    def close(self):
+        """Close the window as its close button does; return whether it would go."""
+        before = self.n_closed
+        self.window.close()
+        return self.n_closed > before
+
+
+@pytest.fixture
+def opened(make_napari_viewer):
+    """Open a window on a project; at the end nothing of it trains or waits."""
+    guards, docks = [], []
 
     def open_window(project):
-        viewer = napari.Viewer(show=True)
+        viewer = make_napari_viewer(show=True)
+        known = [guard.window for guard in guards]
+        window = next(
+            widget
+            for widget in QApplication.topLevelWidgets()
+            if isinstance(widget, QMainWindow) and widget not in known
+        )
+        # Before the dock comes, so that the dock hears of closing first.
+        guards.append(Guard(window))
         dock = open_dock(viewer)
-        opened.append((viewer, dock))
+        docks.append(dock)
         dock.open_project(project.path)
         wait_until(lambda: dock.editing.is_shown, seconds=60)
-        return viewer, dock
+        return viewer, dock, guards[-1].close
 
     yield open_window
-    for viewer, dock in opened:
+    for guard in guards:
+        guard.window.removeEventFilter(guard)
+    for dock in docks:
         dock.trainer.stop()
         dock.leave()
-        with suppress(RuntimeError):
-            viewer.close()
+    # napari's fixture fails where anything still holds its window.
+    guards.clear()
+    docks.clear()
 
 
 class Answer:
@@ -91,20 +120,15 @@ def n_steps(run):
     return sum(isinstance(event, StepFinished) for event in run.events())
 
 
-def close(dock):
-    """Close the window as its close button does; return whether it went."""
-    return dock.window().close()
-
-
 @pytest.mark.slow
 def test_a_training_that_was_let_run_on_is_found_and_stopped_in_the_next_window(
     opened, tmp_path
 ):
     project = disc_project(tmp_path)
-    _, dock = opened(project)
+    _, dock, close = opened(project)
     run = start_training(dock, project)
     question = Answer("Keep the window open")
-    assert not close(dock)
+    assert not close()
     assert question.asked == (
         "A training is running. It can go on without this window; opening the project "
         "again finds it."
@@ -113,13 +137,13 @@ def test_a_training_that_was_let_run_on_is_found_and_stopped_in_the_next_window(
     assert dock.state.project is not None
 
     question = Answer("Let it run on")
-    assert close(dock)
+    assert close()
     assert question.default == "Let it run on"
     n_before = n_steps(run)
     wait_until(lambda: n_steps(run) > n_before + 5, seconds=60)
     assert is_locked(run.path)
 
-    _, dock = opened(project)
+    _, dock, _ = opened(project)
     assert dock.state.run_id == run.path.name
     assert dock.trainer.is_training
     dock.state.page = "train"
@@ -138,10 +162,10 @@ def test_a_training_that_was_let_run_on_is_found_and_stopped_in_the_next_window(
 @pytest.mark.slow
 def test_a_training_is_stopped_with_its_window_if_so_wished(opened, tmp_path):
     project = disc_project(tmp_path)
-    _, dock = opened(project)
+    _, dock, close = opened(project)
     run = start_training(dock, project)
     question = Answer("Stop it")
-    assert close(dock)
+    assert close()
     assert question.asked
     wait_until(lambda: not is_locked(run.path), seconds=30)
     assert run.checkpoint("last").exists()
@@ -151,7 +175,7 @@ def test_a_training_is_stopped_with_its_window_if_so_wished(opened, tmp_path):
 @pytest.mark.slow
 def test_a_killed_training_is_a_sentence_and_resume_goes_on(opened, tmp_path):
     project = disc_project(tmp_path)
-    _, dock = opened(project)
+    _, dock, _ = opened(project)
     dock.state.page = "train"
     run = start_training(dock, project)
     told = []
@@ -185,10 +209,10 @@ def full_disk(monkeypatch):
 
 def test_paint_that_cannot_be_saved_keeps_the_window_open(opened, tmp_path, full_disk):
     project = plain_project(tmp_path)
-    viewer, dock = opened(project)
+    viewer, _, close = opened(project)
     viewer.layers["Partial masks"].paint((5, 5), 1)
     question = Answer("Keep the window open")
-    assert not close(dock)
+    assert not close()
     assert question.asked == (
         "Not saved: The disk is full. Free some space. Close anyway? What was painted "
         "since the last save would be lost."
@@ -198,24 +222,24 @@ def test_paint_that_cannot_be_saved_keeps_the_window_open(opened, tmp_path, full
 
     full_disk.undo()
     question = Answer("Keep the window open")
-    assert close(dock)
+    assert close()
     assert question.never_asked()
     assert on_disk(project).partial.objects[5, 5] == 1
 
 
 def test_a_window_closes_without_saving_if_so_wished(opened, tmp_path, full_disk):
     project = plain_project(tmp_path)
-    viewer, dock = opened(project)
+    viewer, dock, close = opened(project)
     viewer.layers["Partial masks"].paint((5, 5), 1)
     question = Answer("Close anyway")
-    assert close(dock)
+    assert close()
     assert question.asked
     assert dock.state.project is None
 
 
 def test_a_dock_that_is_closed_saves_and_lets_go_of_the_project(opened, tmp_path):
     project = plain_project(tmp_path)
-    viewer, dock = opened(project)
+    viewer, dock, _ = opened(project)
     viewer.layers["Partial masks"].paint((5, 5), 1)
     viewer.window.remove_dock_widget(dock)
     wait_until(lambda: dock.state.project is None, seconds=10)

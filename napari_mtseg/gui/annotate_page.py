@@ -168,6 +168,8 @@ class AnnotatePage(QWidget):
 
     def _choose(self, kind: DrawAs) -> None:
         self._state.draw_as = kind
+        # Also where that is no change: another layer may have the mouse.
+        self._editing.take_brush()
         self._show_draw_as()
 
     def _show_draw_as(self) -> None:

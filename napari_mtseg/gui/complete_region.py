@@ -151,7 +151,7 @@ class CompleteRegionChoice(QWidget):
         if not self._editing.complete.is_empty:
             self._sentence.say(MEANING)
         elif self._kind == "boxes":
-            self._sentence.say("Draw or enter a box: nothing is complete yet.", "note")
+            self._sentence.say("Click Draw box, then drag: nothing is complete yet.", "note")
         elif self._kind == "slices":
             self._sentence.say("Mark a slice: nothing is complete yet.", "note")
         elif self._editing.counts.n_full:
@@ -212,6 +212,8 @@ class CompleteRegionChoice(QWidget):
             )
 
     def _drawing_stopped(self) -> None:
+        if self._layer.has_the_mouse:
+            self._editing.take_brush()
         self._parts.set_drawing(False)
         self._say_what_counts()
 

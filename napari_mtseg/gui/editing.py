@@ -168,6 +168,10 @@ class Editing:
         """Follow the removal of class ``n_class`` from the project on disk."""
         self.apply_classes()
 
+    def take_brush(self) -> None:
+        """Go back to the layer that strokes go to, brush ready."""
+        self._strokes.select_layer()
+
     def flush(self) -> bool:
         """Save now, and return when it is done: True if all paint is on disk.
 

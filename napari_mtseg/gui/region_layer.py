@@ -90,6 +90,12 @@ class RegionLayer:
         if layer is not None:
             self._viewer.layers.remove(layer)
 
+    @property
+    def has_the_mouse(self) -> bool:
+        """True while this is the layer that strokes would go to."""
+        active = self._viewer.layers.selection.active
+        return active is not None and active is self._existing
+
     def start_drawing(self) -> bool:
         """Let the next drag over the image draw a box; False if it cannot be drawn."""
         dims = self._viewer.dims

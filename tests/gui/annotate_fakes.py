@@ -63,6 +63,9 @@ class FakeEditing:
         self.counts = NOTHING
         self.changed.emit()
 
+    def take_brush(self):
+        self.said.append("take_brush")
+
     def flush(self) -> bool:
         self.said.append("flush")
         return self.saves

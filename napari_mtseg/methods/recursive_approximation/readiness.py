@@ -60,8 +60,9 @@ def _notices(paint: PaintSummary, s: RecursiveApproximationSettings) -> tuple[st
         )
     if paint.n_full == 0:
         beta = min(s.beta, s.beta_without_full)
+        lacks = "counts yet" if paint.n_full_open else "is painted"
         notices.append(
-            "No full mask is painted: the boundaries are learned from weak labels "
+            f"No full mask {lacks}: the boundaries are learned from weak labels "
             f"and growth is slowed down to beta {beta:g}. One full mask makes the "
             "boundaries better."
         )

@@ -151,7 +151,9 @@ class CompleteRegionChoice(QWidget):
         if not self._editing.complete.is_empty:
             self._sentence.say(MEANING)
         elif self._kind == "boxes":
-            self._sentence.say("Click Draw box, then drag: nothing is complete yet.", "note")
+            self._sentence.say(
+                "Click Draw box, then drag: nothing is complete yet.", "note"
+            )
         elif self._kind == "slices":
             self._sentence.say("Mark a slice: nothing is complete yet.", "note")
         elif self._editing.counts.n_full:

@@ -68,6 +68,12 @@ def test_draw_as_goes_both_ways(made):
     assert said(page, "draw_as_explanation").startswith("Exact objects")
 
 
+def test_a_click_on_what_is_chosen_already_gives_the_brush_back(made):
+    _, editing, _, page = made()
+    page.findChild(QRadioButton, "draw_as_partial").click()
+    assert editing.said[-1] == "take_brush"
+
+
 def test_an_unpainted_image_says_what_to_paint_first(made):
     _, editing, _, page = made()
     assert said(page, "first_step").startswith(

@@ -6,7 +6,6 @@ from napari.components import ViewerModel
 from qtpy.QtWidgets import (
     QButtonGroup,
     QDialog,
-    QFrame,
     QHBoxLayout,
     QLabel,
     QMessageBox,
@@ -24,6 +23,7 @@ from napari_mtseg.gui.editing import Editing
 from napari_mtseg.gui.image_tags import ImageTags
 from napari_mtseg.gui.import_masks import MaskImport
 from napari_mtseg.gui.import_masks_dialog import ImportMasksDialog
+from napari_mtseg.gui.named_widgets import horizontal_rule
 from napari_mtseg.gui.paint_report import (
     PaintReport,
     is_unpainted,
@@ -112,7 +112,7 @@ class AnnotatePage(QWidget):
             ("Tags of this image", ImageTags(state, editing)),
             ("", PaintReport(state, editing, trainer)),
         ):
-            parts.addWidget(_heading(title) if title else _line())
+            parts.addWidget(_heading(title) if title else horizontal_rule())
             parts.addWidget(part)
         self._add_actions(parts)
         state.events.draw_as.connect(self._show_draw_as)
@@ -240,9 +240,3 @@ def _heading(text: str) -> QLabel:
     font.setBold(True)
     label.setFont(font)
     return label
-
-
-def _line() -> QFrame:
-    line = QFrame()
-    line.setFrameShape(QFrame.Shape.HLine)
-    return line

@@ -164,10 +164,6 @@ class Editing:
         else:
             painted.n_classes = n_classes
 
-    def forget_class(self, n_class: int) -> None:
-        """Follow the removal of class ``n_class`` from the project on disk."""
-        self.apply_classes()
-
     def take_brush(self) -> None:
         """Go back to the layer that strokes go to, brush ready."""
         self._strokes.select_layer()

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import (
 from napari_mtseg.gui.icons import icon
 from napari_mtseg.gui.shortcuts import key_of
 from napari_mtseg.gui.state import SAVED, SAVING, WindowState
+from napari_mtseg.storage.stored_array import size_text
 
 
 class Header(QWidget):
@@ -82,7 +83,9 @@ class Header(QWidget):
         else:
             place = ids.index(entry.id)
             text = f"{place + 1} / {len(ids)}   {entry.name}"
-            self._image.say(text, f"{entry.name}: {_size(entry.spatial_shape)} pixels")
+            self._image.say(
+                text, f"{entry.name}: {size_text(entry.spatial_shape)} pixels"
+            )
         self._previous.setEnabled(place > 0)
         self._next.setEnabled(0 <= place < len(ids) - 1)
 
@@ -117,7 +120,3 @@ class _ElidedLabel(QLabel):
         middle = Qt.TextElideMode.ElideMiddle
         room = max(self.width(), 10)
         self.setText(self.fontMetrics().elidedText(self._whole, middle, room))
-
-
-def _size(shape: tuple[int, ...]) -> str:
-    return " x ".join(str(n) for n in shape)

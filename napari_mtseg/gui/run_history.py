@@ -5,13 +5,10 @@ from pathlib import Path
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_mtseg.domain.events import Event
 from napari_mtseg.gui.newest_answer import NewestAnswer
 from napari_mtseg.gui.run_records import RunReader, RunRecord
 from napari_mtseg.gui.state import WindowState
 from napari_mtseg.storage.run_folder import RunFolder
-
-PastRun = tuple[str, tuple[Event, ...]]
 
 
 class RunHistory(QObject):

@@ -114,7 +114,7 @@ def read_record(run: RunFolder, *, trains: bool) -> RunRecord:
         info, events = run.info, run.events()
     except (MtsegError, OSError) as error:
         return RunRecord(
-            id=run.path.name, created=_stamped(run.path.name), message=str(error)
+            id=run.path.name, created=began_text(run.path.name), message=str(error)
         )
     outcome, message = _outcome(events, trains=trains)
     steps = [event for event in events if isinstance(event, StepFinished)]
@@ -213,7 +213,7 @@ def _local(info: RunInfo) -> str:
         return info.created
 
 
-def _stamped(run_id: str) -> str:
+def began_text(run_id: str) -> str:
     """Return when a run began from its name, which is in UTC; else the name."""
     try:
         began = datetime.strptime(run_id[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)

@@ -17,11 +17,6 @@ from napari_mtseg.gui.region_parts import BoxDialog
 from tests.gui.annotate_fakes import FakeEditing, opened
 
 
-@pytest.fixture(autouse=True)
-def _own_settings(tmp_path, monkeypatch):
-    monkeypatch.setenv("MTSEG_CONFIG", str(tmp_path / "config"))
-
-
 @pytest.fixture
 def made(tmp_path, make_napari_viewer, qtbot):
     def make(ndim=2):

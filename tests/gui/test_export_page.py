@@ -7,29 +7,13 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QCheckBox, QComboBox, QLineEdit, QPushButton, QWidget
 
-from napari_mtseg.gui.commands import CommandResult
-from napari_mtseg.gui.export_page import NO_RUN, ExportPage, shell_line
+from napari_mtseg.gui.export_page import ExportPage
+from napari_mtseg.gui.model_export import NO_RUN, shell_line
 from napari_mtseg.gui.sentence_label import SentenceLabel
 from napari_mtseg.gui.state import SAVED, SAVING, WindowState
 from napari_mtseg.storage.run_folder import new_run_folder
+from tests.gui.fake_commands import FakeCommands
 from tests.tiny_projects import disc_project
-
-
-class FakeCommands:
-    """Remembers what was asked; a test says how it ends."""
-
-    def __init__(self):
-        self.args, self.on_end, self.is_stopped = None, None, False
-
-    def run(self, args, on_end, on_line=None):
-        self.args, self.on_end = list(args), on_end
-        return self
-
-    def stop(self):
-        self.is_stopped = True
-
-    def end(self, *, code=0, stdout="", sentence=""):
-        self.on_end(CommandResult(code=code, stdout=stdout, sentence=sentence))
 
 
 @pytest.fixture

@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import pytest
 import tifffile
@@ -15,29 +13,11 @@ from qtpy.QtWidgets import (
     QRadioButton,
 )
 
-from napari_mtseg.gui.commands import CommandResult, Commands
+from napari_mtseg.gui.commands import Commands
 from napari_mtseg.gui.image_source import NO_FOLDER
 from napari_mtseg.gui.new_project import NewProjectForm
 from napari_mtseg.gui.state import WindowState
-
-
-class Asked:
-    """Stands for Commands: keeps what it is asked and answers when told."""
-
-    def __init__(self):
-        self.args = None
-        self.was_stopped = False
-
-    def run(self, args, on_end, on_line=None):
-        self.args, self._on_end = list(args), on_end
-        return self
-
-    def stop(self):
-        self.was_stopped = True
-
-    def answer(self, report=None, *, code=0, sentence=""):
-        stdout = "" if report is None else json.dumps(report)
-        self._on_end(CommandResult(code=code, stdout=stdout, sentence=sentence))
+from tests.gui.fake_commands import FakeCommands
 
 
 @pytest.fixture
@@ -57,7 +37,7 @@ def viewer():
 
 @pytest.fixture
 def commands():
-    return Asked()
+    return FakeCommands()
 
 
 @pytest.fixture

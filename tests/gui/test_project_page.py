@@ -1,40 +1,15 @@
-import json
-
 import pytest
 import tifffile
 from qtpy.QtWidgets import QComboBox, QLabel, QLineEdit, QPushButton
 
-from napari_mtseg.gui.commands import CommandResult, Commands
+from napari_mtseg.gui.commands import Commands
 from napari_mtseg.gui.image_table import Column
 from napari_mtseg.gui.project_page import NO_IMAGES, ProjectPage
 from napari_mtseg.gui.state import WindowState
 from napari_mtseg.gui.window_settings import load_window_settings, remember_project
 from napari_mtseg.storage.project import Project
+from tests.gui.fake_commands import FakeCommands
 from tests.tiny_projects import annotated, disc_image, disc_project
-
-
-class Asked:
-    """Stands for Commands: keeps what it is asked and answers when told."""
-
-    def __init__(self):
-        self.args = None
-        self.was_stopped = False
-
-    def run(self, args, on_end, on_line=None):
-        self.args, self._on_end = list(args), on_end
-        return self
-
-    def stop(self):
-        self.was_stopped = True
-
-    def answer(self, report=None, *, code=0, sentence=""):
-        stdout = "" if report is None else json.dumps(report)
-        self._on_end(CommandResult(code=code, stdout=stdout, sentence=sentence))
-
-
-@pytest.fixture(autouse=True)
-def _own_settings(tmp_path, monkeypatch):
-    monkeypatch.setenv("MTSEG_CONFIG", str(tmp_path / "config"))
 
 
 @pytest.fixture
@@ -44,7 +19,7 @@ def state():
 
 @pytest.fixture
 def commands():
-    return Asked()
+    return FakeCommands()
 
 
 @pytest.fixture

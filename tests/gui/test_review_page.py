@@ -11,38 +11,15 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QListWidget, QPushButton, QSlid
 from napari_mtseg.domain.prediction import Prediction
 from napari_mtseg.gui.commands import CommandResult
 from napari_mtseg.gui.overlays import Overlays
-from napari_mtseg.gui.review_page import (
-    NO_RUN,
-    ReviewPage,
-    outcome_of,
-    predicted_images,
-)
+from napari_mtseg.gui.predicted_images import predicted_images
+from napari_mtseg.gui.predicting import NO_RUN, outcome_of
+from napari_mtseg.gui.review_page import ReviewPage
 from napari_mtseg.gui.sentence_label import SentenceLabel
 from napari_mtseg.gui.state import WindowState
 from napari_mtseg.storage.prediction_files import save_prediction
 from napari_mtseg.storage.run_folder import new_run_folder
+from tests.gui.fake_commands import FakeCommands
 from tests.tiny_projects import SIZE, disc_project
-
-
-class FakeCommands:
-    """Remembers what was asked; a test says how it ends."""
-
-    def __init__(self):
-        self.args, self.on_end, self.is_stopped = None, None, False
-
-    def run(self, args, on_end, on_line=None):
-        self.args, self.on_end = list(args), on_end
-        return self
-
-    def stop(self):
-        self.is_stopped = True
-
-    def end(self, *, code=0, stdout="", sentence="", was_stopped=False):
-        self.on_end(
-            CommandResult(
-                code=code, stdout=stdout, sentence=sentence, was_stopped=was_stopped
-            )
-        )
 
 
 def trained_run(project, *, has_weights=True):
@@ -226,7 +203,7 @@ def test_a_prediction_can_be_stopped(qtbot, page, state, commands, project):
     state.runs_changed.emit()
     qtbot.mouseClick(button(page, "predict_all"), Qt.MouseButton.LeftButton)
     qtbot.mouseClick(button(page, "stop_predicting"), Qt.MouseButton.LeftButton)
-    assert commands.is_stopped
+    assert commands.was_stopped
     commands.end(code=1, was_stopped=True)
     assert said(page, "predict_outcome") == (
         "Stopped. What was predicted before is kept."
@@ -317,7 +294,7 @@ def test_closing_the_project_stops_the_prediction(
     state.runs_changed.emit()
     qtbot.mouseClick(button(page, "predict_all"), Qt.MouseButton.LeftButton)
     state.close_project()
-    assert commands.is_stopped
+    assert commands.was_stopped
     commands.end(code=1, was_stopped=True)
     assert said(page, "predict_outcome") == ""
     assert lines(page) == []

@@ -1,7 +1,5 @@
 from pathlib import Path
 
-import pytest
-
 from napari_mtseg.gui.window_settings import (
     MAX_RECENT,
     WindowSettings,
@@ -11,11 +9,6 @@ from napari_mtseg.gui.window_settings import (
     save_window_settings,
     settings_folder,
 )
-
-
-@pytest.fixture(autouse=True)
-def _own_settings(tmp_path, monkeypatch):
-    monkeypatch.setenv("MTSEG_CONFIG", str(tmp_path / "config"))
 
 
 def test_settings_lie_where_the_variable_says(tmp_path):

@@ -1,0 +1,150 @@
+"""The list of predicted images with their scores."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QGroupBox,
+    QListWidget,
+    QListWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_mtseg.domain.errors import MtsegError
+from napari_mtseg.gui.named_widgets import named_button, row_of
+from napari_mtseg.gui.state import WindowState
+from napari_mtseg.storage.prediction_files import FACTS
+from napari_mtseg.storage.write import read_json
+
+_ID = Qt.ItemDataRole.UserRole
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictedImage:
+    """One line of the list of predicted images."""
+
+    id: str
+    """image"""
+    name: str
+    """its file name"""
+    scores: str
+    """what the prediction says of the image as a whole, in words"""
+
+
+class PredictedImages(QGroupBox):
+    """The predicted images with their scores; a click or Enter shows one."""
+
+    def __init__(self, state: WindowState, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._state = state
+        self._list = QListWidget(self)
+        self._list.setObjectName("predicted_images")
+        self._list.setToolTip("Predicted images; a click or Enter shows one")
+        self._list.setAccessibleName("Predicted images")
+        self._list.setUniformItemSizes(True)
+        self._list.setMinimumHeight(140)
+        self._list.setSpacing(3)
+        self._list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        never = Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+        self._list.setHorizontalScrollBarPolicy(never)
+        self._back = named_button("previous_predicted", "◀ Previous", self)
+        self._next = named_button("next_predicted", "Next ▶", self)
+        column = QVBoxLayout(self)
+        column.addWidget(self._list)
+        column.addLayout(row_of(self._back, self._next))
+        self._list.itemActivated.connect(self._go_to)
+        self._list.itemClicked.connect(self._go_to)
+        self._back.clicked.connect(lambda: self._step(-1))
+        self._next.clicked.connect(lambda: self._step(1))
+        self.list_images(())
+
+    def list_images(self, images: Sequence[PredictedImage]) -> None:
+        """Show other images."""
+        self._list.clear()
+        for image in images:
+            item = QListWidgetItem(f"{image.name}\n{image.scores}", self._list)
+            item.setData(_ID, image.id)
+            item.setToolTip(f"{image.name}: {image.scores}")
+        self.setTitle(f"Predicted images ({len(images):,})")
+        self.setVisible(bool(images))
+        self.mark_current()
+
+    def mark_current(self) -> None:
+        """Select the line of the current image, if it has one."""
+        place, n = self._place(), self._list.count()
+        self._list.setCurrentRow(-1 if place is None else place)
+        steps = (
+            (self._back, 0, "before", "first"),
+            (self._next, n - 1, "after", "last"),
+        )
+        for button, end, side, which in steps:
+            is_end = place == end
+            button.setEnabled(n > 0 and not is_end)
+            button.setToolTip(
+                f"This is the {which} predicted image"
+                if is_end
+                else f"Show the predicted image {side} this one"
+            )
+
+    def _ids(self) -> list[str]:
+        items = map(self._list.item, range(self._list.count()))
+        return [item.data(_ID) for item in items if item is not None]
+
+    def _place(self) -> int | None:
+        ids, here = self._ids(), self._state.image_id
+        return ids.index(here) if here in ids else None
+
+    def _go_to(self, item: QListWidgetItem) -> None:
+        self._state.image_id = item.data(_ID)
+
+    def _step(self, step: int) -> None:
+        place, ids = self._place(), self._ids()
+        start = (-1 if step > 0 else len(ids)) if place is None else place
+        if 0 <= start + step < len(ids):
+            self._state.image_id = ids[start + step]
+
+
+def predicted_images(
+    folder: Path, names: Sequence[tuple[str, str]]
+) -> tuple[PredictedImage, ...]:
+    """Return which images a run has predicted, with what it says of them.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's predictions.
+    names : sequence of (str, str)
+        Id and file name of each image of the project.
+    """
+    found = []
+    for key, name in names:
+        try:
+            scores = scores_in_words(read_json(folder / key / FACTS))
+        except FileNotFoundError:
+            continue
+        except (MtsegError, OSError, TypeError, KeyError):
+            scores = "cannot be read; predict it again"
+        found.append(PredictedImage(id=key, name=name, scores=scores))
+    return tuple(found)
+
+
+def scores_in_words(facts: dict[str, Any]) -> str:
+    """Return the scores of a prediction as one line.
+
+    Examples
+    --------
+    >>> scores_in_words({"class_of": {"1": 1}, "scores": {"quality": 0.914}})
+    '1 object · quality 0.91'
+    """
+    n = len(facts["class_of"])
+    known = [
+        f"{name.replace('_', ' ')} {value:.2f}"
+        for name, value in facts["scores"].items()
+        if value is not None and math.isfinite(value)
+    ]
+    return " · ".join([f"{n:,} object{'' if n == 1 else 's'}", *known])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from napari.utils.notifications import show_error
 from napari.viewer import Viewer
-from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import (
     QFrame,
     QMessageBox,
@@ -22,6 +22,7 @@ from napari_mtseg.gui.curves import CurvePlot
 from napari_mtseg.gui.editing import Editing
 from napari_mtseg.gui.export_page import ExportPage
 from napari_mtseg.gui.header import Header
+from napari_mtseg.gui.named_widgets import horizontal_rule
 from napari_mtseg.gui.overlays import Overlays
 from napari_mtseg.gui.page_bar import PageBar
 from napari_mtseg.gui.project_page import ProjectPage
@@ -32,7 +33,7 @@ from napari_mtseg.gui.start_panel import StartPanel
 from napari_mtseg.gui.state import Page, WindowState
 from napari_mtseg.gui.train_page import TrainPage
 from napari_mtseg.gui.trainer import Trainer
-from napari_mtseg.gui.window_settings import load_window_settings, remember_project
+from napari_mtseg.gui.window_settings import remember_project
 
 WIDTH = 360
 """least width of the dock, pixels"""
@@ -135,7 +136,7 @@ class MtsegDock(QWidget):
         column.setSpacing(4)
         column.addWidget(Header(state))
         column.addWidget(PageBar(state))
-        column.addWidget(_line())
+        column.addWidget(horizontal_rule())
         column.addWidget(self._stack, stretch=1)
         self.start_panel = StartPanel(state, self.commands, viewer)
         self._outer = QStackedWidget()
@@ -163,20 +164,13 @@ class MtsegDock(QWidget):
             self.overlays.clear()
             self.trainer.kill_idle()
             return
-        _remember(project.path, self.state.image_id)
+        if not project.images:
+            # Else the image that is shown next remembers the project with it.
+            _remember(project.path, None)
         has_paint = any((project.path / "annotations").glob("*/annotation.json"))
         self.state.page = "annotate" if has_paint else "project"
         self.trainer.prepare(project.path)
         self._find_training(project.path)
-        last = load_window_settings().last_image.get(str(project.path))
-        if last is not None and any(e.id == last for e in project.images):
-            # After the first image is set, by the same call that opened the project.
-            QTimer.singleShot(0, lambda: self._go_back_to(last))
-
-    def _go_back_to(self, image_id: str) -> None:
-        project = self.state.project
-        if project is not None and any(e.id == image_id for e in project.images):
-            self.state.image_id = image_id
 
     def _find_training(self, project: Path) -> None:
         """Watch the run that is still training since the window was closed."""
@@ -275,9 +269,3 @@ def _scrolling(page: QWidget) -> QScrollArea:
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     return area
-
-
-def _line() -> QFrame:
-    line = QFrame()
-    line.setFrameShape(QFrame.Shape.HLine)
-    return line

@@ -8,6 +8,7 @@ from psygnal import Signal, SignalGroupDescriptor
 
 from napari_mtseg.domain.annotation import SCRIBBLE_FIRST_CLASS
 from napari_mtseg.domain.project import ImageEntry
+from napari_mtseg.gui.window_settings import load_window_settings
 from napari_mtseg.storage.locks import FolderLock
 from napari_mtseg.storage.project import Project
 
@@ -73,7 +74,8 @@ class WindowState:
     def open_project(self, path: Path) -> None:
         """Open a project in place of the one that is open.
 
-        It opens at its first training image: held-out images are not to be painted.
+        It opens at the image that was looked at last, else at its first training image:
+        held-out images are not to be painted.
 
         Raises
         ------
@@ -87,9 +89,7 @@ class WindowState:
         self.close_project()
         self._lock = lock
         self.project = project
-        if project.images:
-            training = (e for e in project.images if e.split == "train")
-            self.image_id = next(training, project.images[0]).id
+        self.image_id = _opening_image(project)
 
     def close_project(self) -> None:
         """Close the open project, if any, after everything of it is saved."""
@@ -110,3 +110,11 @@ class WindowState:
         ids = [entry.id for entry in self.project.images]
         here = ids.index(self.image_id) if self.image_id in ids else 0
         self.image_id = ids[min(max(here + step, 0), len(ids) - 1)]
+
+
+def _opening_image(project: Project) -> str | None:
+    last = load_window_settings().last_image.get(str(project.path))
+    if any(entry.id == last for entry in project.images):
+        return last
+    training = (entry.id for entry in project.images if entry.split == "train")
+    return next(training, project.images[0].id if project.images else None)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from types import EllipsisType
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -46,19 +46,46 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 def convolution(
-    n_in: int, n_out: int, *, ndim: int, size: int, bias: bool
+    n_in: int,
+    n_out: int,
+    *,
+    ndim: int,
+    size: int,
+    bias: bool,
+    dilation: int | Sequence[int] = 1,
 ) -> Convolution:
-    """Return a convolution that keeps the image size, ``size`` odd."""
-    if ndim == 2:
-        return nn.Conv2d(n_in, n_out, size, padding=size // 2, bias=bias)
-    return nn.Conv3d(n_in, n_out, size, padding=size // 2, bias=bias)
+    """Return a convolution that keeps the image size.
+
+    Parameters
+    ----------
+    n_in, n_out : int
+        Channels.
+    ndim : int
+        2 or 3.
+    size : int
+        Taps along each axis, odd.
+    bias : bool
+        Whether a constant is added per channel.
+    dilation : int or sequence of int
+        Pixels between taps, of all axes or per axis ([Z,] Y, X).
+    """
+    apart: Any = (dilation,) * ndim if isinstance(dilation, int) else tuple(dilation)
+    pads: Any = tuple(size // 2 * d for d in apart)
+    kind = nn.Conv2d if ndim == 2 else nn.Conv3d
+    return kind(n_in, n_out, size, padding=pads, dilation=apart, bias=bias)
 
 
-def normalisation(n_channels: int, *, ndim: int, norm: Norm) -> nn.Module:
-    """Return the normalisation of ``n_channels`` maps, with scale and shift."""
+def normalisation(
+    n_channels: int, *, ndim: int, norm: Norm, affine: bool = True
+) -> nn.Module:
+    """Return the normalisation of ``n_channels`` maps.
+
+    ``affine`` gives each map a learned scale and shift; without it a normalisation has
+    no parameters.
+    """
     if norm == "none":
         return nn.Identity()
-    return _NORMS[norm][ndim](n_channels, affine=True)
+    return _NORMS[norm][ndim](n_channels, affine=affine)
 
 
 def pooling(factors: Sequence[int]) -> nn.Module:
@@ -74,17 +101,31 @@ def upsampling(factors: Sequence[int]) -> nn.Module:
 
 
 class ConvNormAct(nn.Module):
-    """A bias-free 3x3 (3x3x3) convolution, normalisation and LeakyReLU."""
+    """A bias-free convolution, 3x3 (3x3x3) by default, normalisation and LeakyReLU.
+
+    A slope of 0 is a plain ReLU.
+    """
 
     conv: Convolution
     norm: nn.Module
 
-    def __init__(
-        self, n_in: int, n_out: int, *, ndim: int, norm: Norm, slope: float
+    def __init__(  # noqa: PLR0913 - one argument per property of the block
+        self,
+        n_in: int,
+        n_out: int,
+        *,
+        ndim: int,
+        norm: Norm,
+        slope: float,
+        size: int = 3,
+        dilation: int | Sequence[int] = 1,
+        affine: bool = True,
     ) -> None:
         super().__init__()
-        self.conv = convolution(n_in, n_out, ndim=ndim, size=3, bias=False)
-        self.norm = normalisation(n_out, ndim=ndim, norm=norm)
+        self.conv = convolution(
+            n_in, n_out, ndim=ndim, size=size, bias=False, dilation=dilation
+        )
+        self.norm = normalisation(n_out, ndim=ndim, norm=norm, affine=affine)
         self.act = nn.LeakyReLU(slope, inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:

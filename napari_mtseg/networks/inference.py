@@ -20,6 +20,7 @@ from napari_mtseg.networks.blocks import (
     Convolution,
     ResidualUnit,
 )
+from napari_mtseg.networks.pooled_network import Activation
 from napari_mtseg.networks.summary import bytes_per_pixel
 
 SEAM_CHECKS = 4
@@ -49,6 +50,9 @@ class WindowedNetwork(Protocol):
     training: bool
     head_channels: dict[str, int]
     """channels of each head"""
+
+    activations: Mapping[str, Activation]
+    """of heads that do not classify; all others are 'softmax'"""
 
     @property
     def halo(self) -> tuple[int, ...]:
@@ -128,7 +132,7 @@ def apply_in_windows(  # noqa: PLR0913 - two of the arguments are optional hooks
     normalise: Callable[[NDArray[Any]], NDArray[np.float32]] | None = None,
     between_windows: Callable[[], None] | None = None,
 ) -> tuple[dict[str, NDArray[Any]], WindowsInfo]:
-    """Return the probabilities of some heads, computed in bounded memory.
+    """Return the answers of some heads, computed in bounded memory.
 
     The whole image at once if it fits, else the windows of
     :func:`~napari_mtseg.geometry.tiles.window_plan`, as large as the budget allows,
@@ -155,8 +159,8 @@ def apply_in_windows(  # noqa: PLR0913 - two of the arguments are optional hooks
     Returns
     -------
     (dict, WindowsInfo)
-        Softmax over the first axis, ``(channels, [Z,] Y, X)``, by head; and how it
-        was computed.
+        Answers ``(channels, [Z,] Y, X)`` by head, the softmax over the first axis
+        unless the network's ``activations`` say otherwise; and how it was computed.
 
     Raises
     ------
@@ -270,8 +274,19 @@ def _probabilities(
     contiguous = np.ascontiguousarray(pixels, np.float32)
     logits = network(torch.from_numpy(contiguous)[None].to(device))
     return {
-        name: logits.pop(name)[0].float().softmax(0).cpu().numpy() for name in names
+        name: _activated(
+            logits.pop(name)[0].float(), network.activations.get(name, "softmax")
+        )
+        .cpu()
+        .numpy()
+        for name in names
     }
+
+
+def _activated(output: Tensor, activation: Activation) -> Tensor:
+    if activation == "none":
+        return output
+    return output.sigmoid() if activation == "sigmoid" else output.softmax(0)
 
 
 def _write(

@@ -1,8 +1,16 @@
 """What every network that pools says of itself."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal
+
 from torch import nn
 
 from napari_mtseg.networks.blocks import Norm, size_multiple
+
+Activation = Literal["softmax", "sigmoid", "none"]
+"""How a head's output becomes its answer: probabilities of classes that exclude each
+other, each channel on its own in 0..1, or as it is."""
 
 
 class PooledNetwork(nn.Module):
@@ -12,6 +20,8 @@ class PooledNetwork(nn.Module):
     """pooling factor per level and axis"""
     norm: Norm
     """normalisation between convolutions"""
+    activations: Mapping[str, Activation] = MappingProxyType({})
+    """of heads that do not classify; all others are 'softmax'"""
 
     @property
     def size_multiple(self) -> tuple[int, ...]:

@@ -14,3 +14,6 @@ class Batch:
     """(N, C, [Z,] Y, X) float32, normalised"""
     targets: Mapping[str, Tensor]
     """name -> (N, [Z,] Y, X); int64 for class maps, float32 for others"""
+    magnification: Tensor
+    """(N,) float32 by which each patch was enlarged: what targets measure in pixels
+    grows with it"""

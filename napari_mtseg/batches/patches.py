@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from napari_mtseg.batches.batch import Batch
 from napari_mtseg.batches.warp import (
     Augmentation,
+    magnifications,
     random_intensities,
     random_matrices,
     source_size,
@@ -131,7 +132,11 @@ class PatchSampler:
         image = with_intensities(patches[:, :n_channels], changes)
         image = image.contiguous(memory_format=layout)
         maps = chosen[0][0].targets.maps
-        return Batch(image=image, targets=_named(maps, patches[:, n_channels:], labels))
+        return Batch(
+            image=image,
+            targets=_named(maps, patches[:, n_channels:], labels),
+            magnification=torch.from_numpy(magnifications(matrices[part])).to(device),
+        )
 
     def _cut(
         self, chosen: Sequence[tuple[TrainingImage, tuple[int, ...]]]

@@ -92,6 +92,24 @@ def random_matrices(
     ).astype(np.float32)
 
 
+def magnifications(matrices: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return by how much each patch of :func:`random_matrices` is enlarged.
+
+    Parameters
+    ----------
+    matrices : (n, ndim, ndim) float32
+        Of output offsets to source offsets, alike along all axes but for turns.
+
+    Returns
+    -------
+    (n,) float32
+        2 where an object looks twice as long.
+    """
+    volumes = np.abs(np.linalg.det(matrices.astype(np.float64)))
+    sizes: NDArray[np.float32] = (volumes ** (-1 / matrices.shape[-1])).astype("f4")
+    return sizes
+
+
 def warp(
     linear: Tensor, nearest: Tensor, matrices: Tensor, size: tuple[int, ...]
 ) -> tuple[Tensor, Tensor]:

@@ -224,6 +224,21 @@ def test_batches_have_the_types_that_losses_expect():
     assert batch.targets["weight"].shape == (4, 8, 8)
 
 
+def test_a_patch_says_by_how_much_it_was_enlarged():
+    ramp = np.tile(np.arange(64, dtype=np.float32), (64, 1))
+    targets = ImageTargets(
+        maps={"ramp": ramp, "classes": np.zeros((64, 64), np.uint8)},
+        known=np.zeros((64, 64), np.uint8),
+        objects=np.zeros((64, 64), np.uint32),
+        stratum="full",
+    )
+    image = training_image(ramp[np.newaxis], targets, rng=np.random.default_rng(0))
+    larger = Augmentation(flip=False, rotate=0, rescale=2, intensity=0)
+    batch = drawn([image], (8, 8), n=5, augmentation=larger)
+    slope = batch.targets["ramp"][:, 4, 4] - batch.targets["ramp"][:, 4, 3]
+    torch.testing.assert_close(slope, 1 / batch.magnification)
+
+
 @pytest.mark.parametrize(
     ("shapes", "expected"),
     [

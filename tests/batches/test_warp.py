@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from napari_mtseg.batches.warp import (
     Augmentation,
+    magnifications,
     random_intensities,
     random_matrices,
     source_size,
@@ -128,6 +129,15 @@ def test_magnification_is_in_range_both_ways():
     magnified = 1 / matrices[:, 0, 0]
     assert 0.8 <= magnified.min() < 0.82
     assert 1.23 < magnified.max() <= 1.2501
+
+
+@given(augmentation=augmentations, ndim=st.integers(2, 3))
+def test_the_magnification_is_that_of_lengths_however_patches_are_turned(
+    augmentation, ndim
+):
+    matrices = random_matrices(augmentation, 4, ndim, np.random.default_rng(0))
+    lengths = np.linalg.norm(matrices[:, :, -1], axis=1)
+    np.testing.assert_allclose(magnifications(matrices), 1 / lengths, rtol=1e-5)
 
 
 def test_intensities_change_contrast_and_brightness_per_channel():

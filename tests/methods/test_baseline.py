@@ -145,6 +145,7 @@ def test_losses_are_0_where_nothing_is_known():
             "classes": torch.full((2, 16, 16), IGNORE),
             "weight": torch.ones(2, 16, 16),
         },
+        magnification=torch.ones(2),
     )
     terms = method.losses(method.network(), batch, 0.0)
     assert {name: float(term.detach()) for name, term in terms.items()} == {
@@ -161,6 +162,7 @@ def test_dice_weight_0_leaves_the_dice_loss_out():
             "classes": torch.zeros((1, 16, 16), dtype=torch.int64),
             "weight": torch.ones(1, 16, 16),
         },
+        magnification=torch.ones(1),
     )
     assert set(method.losses(method.network(), batch, 0.0)) == {"cross_entropy"}
 

@@ -246,6 +246,7 @@ def test_losses_are_0_where_nothing_is_known(separation):
             "approximation": unknown,
             "separator": unknown,
         },
+        magnification=torch.ones(2),
     )
     terms = maker.losses(maker.network(), batch, 0.0)
     assert ("separation" in terms) == (separation == "on")

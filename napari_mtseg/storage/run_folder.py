@@ -11,10 +11,12 @@
       checkpoints/              last.safetensors and best.safetensors
       grown/003/ID.tif          growing labels after iteration 3; 000 is the start
       previews/ID.npz           latest prediction of the current image
+      targets/ID/               maps to learn, while the run lasts, see target_files.py
       metrics.json              how the run ended
       log.txt                   what a training said that the window started
 """
 
+import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -179,6 +181,14 @@ class RunFolder:
             raise RunError(
                 f"The grown labels '{path}' are damaged ({error}). Start a new run."
             ) from None
+
+    def targets_folder(self, image_id: str) -> Path:
+        """Return where the targets of an image are kept while the run lasts."""
+        return self.path / "targets" / image_id
+
+    def forget_targets(self) -> None:
+        """Remove all targets: the run has taken its last step."""
+        shutil.rmtree(self.path / "targets", ignore_errors=True)
 
     def last_iteration(self) -> int:
         """Return the number of the last growth whose labels were saved, 0 at least."""

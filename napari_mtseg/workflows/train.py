@@ -131,7 +131,7 @@ class _Training:
     def _prepared(self) -> Iterator[Event]:
         info = self._info
         data = load_training_data(
-            self._project, self._snapshot, self._method, seed=info.seed
+            self._project, self._snapshot, self._method, self._run
         )
         if not data.images:
             raise AnnotationError(
@@ -307,6 +307,8 @@ class _Training:
         if self._best is None:
             self._save_best()
         metrics = dict(self._metrics)
+        if reason == "done" and is_lead():
+            self._run.forget_targets()
         self._writer.save_metrics(reason=reason, step=self.n_steps, metrics=metrics)
         yield TrainingFinished(step=self.n_steps, reason=reason, metrics=metrics)
 

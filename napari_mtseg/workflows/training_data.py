@@ -12,12 +12,14 @@ from napari_mtseg.batches.patches import TrainingImage, training_image
 from napari_mtseg.domain.annotation import Annotation, ObjectMasks
 from napari_mtseg.domain.errors import MemoryShortageError
 from napari_mtseg.domain.project import ImageEntry
+from napari_mtseg.domain.targets import ImageTargets
 from napari_mtseg.methods.protocol import Method
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.run_folder import RunFolder
 from napari_mtseg.storage.snapshot import Snapshot
+from napari_mtseg.storage.target_files import load_targets, save_targets
 from napari_mtseg.workflows.devices import gib
-from napari_mtseg.workflows.processes import n_processes, rank
+from napari_mtseg.workflows.processes import is_lead, n_processes, rank
 
 BYTES_PER_PIXEL = 24
 """annotation layers, targets and growth of one pixel, beside its channels"""
@@ -46,10 +48,16 @@ class TrainingData:
     """All images that a run learns from."""
 
     def __init__(
-        self, method: Method, images: list[LearningImage], *, seed: int
+        self,
+        method: Method,
+        images: list[LearningImage],
+        *,
+        run: RunFolder,
+        seed: int,
     ) -> None:
         self.images = images
         self._method = method
+        self._run = run
         self._seed = seed
         self._told: set[str] = set()
 
@@ -58,11 +66,24 @@ class TrainingData:
         return [
             training_image(
                 image.pixels,
-                self._method.targets(image.annotation, painted=image.painted),
+                self._targets(image),
                 rng=np.random.default_rng([self._seed, iteration, index]),
             )
             for index, image in enumerate(self.images)
         ]
+
+    def _targets(self, image: LearningImage) -> ImageTargets:
+        """Compute the targets of one image once for the run, unless its labels grow."""
+        grows = any(stage.grows for stage in self._method.stages())
+        folder = self._run.targets_folder(image.entry.id)
+        saved = None if grows else load_targets(folder)
+        if saved is not None:
+            return saved
+        targets = self._method.targets(image.annotation, painted=image.painted)
+        if grows or not is_lead():
+            return targets
+        save_targets(folder, targets)
+        return load_targets(folder) or targets
 
     def grow(self, outputs: Outputs, *, iteration: int) -> float:
         """Enlarge the labels of every image that has any; return the share added.
@@ -117,7 +138,7 @@ class TrainingData:
 
 
 def load_training_data(
-    project: Project, snapshot: Snapshot, method: Method, *, seed: int
+    project: Project, snapshot: Snapshot, method: Method, run: RunFolder
 ) -> TrainingData:
     """Read the training images and start their labels.
 
@@ -128,6 +149,7 @@ def load_training_data(
     MemoryShortageError
         If the images do not fit into memory.
     """
+    seed = run.info.seed
     entries = [e for e in snapshot.images if e.split == "train"]
     painted = [(e, a) for e, a in _annotated(snapshot, entries) if not a.is_empty]
     _check_memory([e for e, _ in painted], method.task.n_channels)
@@ -138,7 +160,7 @@ def load_training_data(
         started = method.start(annotation, pixels=pixels, rng=rng)
         if method.uses(started):
             images.append(LearningImage(entry, pixels, annotation, started))
-    return TrainingData(method, images, seed=seed)
+    return TrainingData(method, images, run=run, seed=seed)
 
 
 def normalised_pixels(

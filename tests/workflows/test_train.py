@@ -230,6 +230,23 @@ def test_stop_in_the_control_file_ends_the_run_and_resume_goes_on(tmp_path):
     assert [e.step for e in of_type(run.events(), StepFinished)] == [1, 2, 3, 4, 5, 6]
 
 
+def test_targets_are_kept_while_a_run_lasts_and_not_computed_again(
+    tmp_path, monkeypatch
+):
+    project = disc_project(tmp_path)
+    run, _ = start_run(project, "baseline", settings_for("baseline"), device="cpu")
+    for event in train(project, run):
+        if isinstance(event, StepFinished) and event.step == 2:
+            run.set_control(Control(stop=True))
+    kept = {folder.name for folder in (run.path / "targets").iterdir()}
+    assert kept == {e.id for e in project.images if e.split == "train"}
+    run.set_control(Control())
+    monkeypatch.setattr(load_method("baseline"), "targets", None)
+    events = list(train(project, run))
+    assert of_type(events, TrainingFinished)[0].reason == "done"
+    assert not (run.path / "targets").exists()
+
+
 def test_the_best_weights_on_validation_images_are_kept(tmp_path):
     project = disc_project(tmp_path, validate=1)
     run, events = trained(project, "baseline", steps=8, validate_every=2)

@@ -200,7 +200,11 @@ def _show_networks(
 ) -> None:
     first, *_ = networks.values()
     counts = {
-        name: {"conv_weights": found.conv_weights, "total": found.total}
+        name: {
+            "conv_weights": found.conv_weights,
+            "total": found.total,
+            "receptive_field": list(found.receptive_field),
+        }
         for name, found in networks.items()
     }
     if as_json:
@@ -224,8 +228,11 @@ def _show_networks(
     print_table(("layer", "kind", "output (C, size)", "parameters"), rows, title=title)
     _print("")
     print_table(
-        ("network", "conv_weights", "total"),
-        [(n, f"{c['conv_weights']:,}", f"{c['total']:,}") for n, c in counts.items()],
+        ("network", "conv_weights", "total", "receptive field"),
+        [
+            (n, f"{s.conv_weights:,}", f"{s.total:,}", _size(s.receptive_field))
+            for n, s in networks.items()
+        ],
     )
 
 

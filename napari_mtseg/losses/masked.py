@@ -78,7 +78,9 @@ def masked_iou(probabilities: Tensor, target: Tensor) -> Tensor:
     return _mean_of(loss, eligible)
 
 
-def balancing_weights(target: Tensor, n_classes: int) -> Tensor:
+def balancing_weights(
+    target: Tensor, n_classes: int, *, power: float = 0.5
+) -> Tensor:
     """Weights that make rare classes count.
 
     Parameters
@@ -87,17 +89,19 @@ def balancing_weights(target: Tensor, n_classes: int) -> Tensor:
         Class, or IGNORE.
     n_classes : int
         Number of classes, background included.
+    power : float
+        Of the frequency; 1 weighs all classes alike, 0.5 is half way (ours).
 
     Returns
     -------
     (n_classes,) float32
-        Proportional to 1 / sqrt(frequency of the class among known pixels), mean 1
+        Proportional to 1 / frequency ** power of the class among known pixels, mean 1
         over the known pixels' classes, clipped to 0.2..5 (METHODS.md section 6, ours).
     """
     known = target[target != IGNORE]
     counts = torch.bincount(known, minlength=n_classes)[:n_classes].to(torch.float32)
     present = counts > 0
-    weights = torch.where(present, counts.clamp(min=1).rsqrt(), 0.0)
+    weights = torch.where(present, counts.clamp(min=1).pow(-power), 0.0)
     mean = weights.sum() / present.sum().clamp(min=1)
     weights = weights / torch.where(mean > 0, mean, 1.0)
     return torch.where(present, weights.clamp(0.2, 5.0), 1.0)

@@ -1,6 +1,7 @@
 """What the network of a method consists of, for given settings."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -23,6 +24,8 @@ class NetworkSummary:
     """all trainable numbers"""
     size: tuple[int, ...]
     """([Z,] Y, X) of the image for which the layers' sizes are given: one patch"""
+    receptive_field: tuple[int, ...]
+    """([Z,] Y, X) pixels of the image that one pixel of the answer depends on"""
 
 
 def summarise_network(
@@ -42,14 +45,15 @@ def summarise_network(
     size = (*depth, settings.patch, settings.patch)
     try:
         with torch.device("meta"):
-            network = method.network()
+            network: Any = method.network()
     except ValueError as error:
         raise SettingsError(
-            f"These settings make no network: {error}. Change levels or "
-            "multi_task_blocks."
+            f"These settings make no network: {error}. Change levels, or what names "
+            "one of them."
         ) from None
     return NetworkSummary(
         layers=tuple(layer_table(network, task.n_channels, size)),
         size=size,
+        receptive_field=tuple(2 * radius + 1 for radius in network.halo),
         **parameter_counts(network),
     )

@@ -4,6 +4,7 @@ All of them measure from pixel centre to pixel centre, respect the voxel size, t
 2D and 3D alike, and do not count what lies beyond the image border.
 """
 
+import os
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -19,7 +20,7 @@ LabelT = TypeVar("LabelT", bound=np.integer)
 
 
 def distance_to(
-    members: NDArray[np.bool_], *, spacing: Spacing | None = None
+    members: NDArray[np.bool_], *, spacing: Spacing | None = None, threads: int = 1
 ) -> NDArray[np.float32]:
     """Distance of each pixel to the nearest member.
 
@@ -29,6 +30,8 @@ def distance_to(
         The set that is measured to.
     spacing : tuple of float, optional
         Size of a voxel along each axis, > 0; 1 if left out.
+    threads : int
+        Threads to compute with, >= 1; the result is the same for any number.
 
     Returns
     -------
@@ -49,12 +52,12 @@ def distance_to(
     >>> distance_to(np.array([[False, True, False, False]])).tolist()
     [[1.0, 0.0, 1.0, 2.0]]
     """
-    squares = squared_distance_to(members, spacing=spacing)
+    squares = squared_distance_to(members, spacing=spacing, threads=threads)
     return np.sqrt(squares, out=squares)
 
 
 def distance_inside(
-    labels: NDArray[np.generic], *, spacing: Spacing | None = None
+    labels: NDArray[np.generic], *, spacing: Spacing | None = None, threads: int = 1
 ) -> NDArray[np.float32]:
     """Distance of each labelled pixel to the nearest pixel that has another label.
 
@@ -65,6 +68,8 @@ def distance_inside(
         are each other's outside.
     spacing : tuple of float, optional
         Size of a voxel along each axis, > 0; 1 if left out.
+    threads : int
+        Threads to compute with, >= 1; the result is the same for any number.
 
     Returns
     -------
@@ -82,7 +87,7 @@ def distance_inside(
     >>> distance_inside(np.array([[1, 1, 2, 2, 2, 0]])).tolist()
     [[2.0, 1.0, 1.0, 2.0, 1.0, 0.0]]
     """
-    squares = squared_distance_inside(labels, spacing=spacing)
+    squares = squared_distance_inside(labels, spacing=spacing, threads=threads)
     return np.sqrt(squares, out=squares)
 
 
@@ -127,23 +132,33 @@ def nearest_label(
 
 
 def squared_distance_to(
-    members: NDArray[np.bool_], *, spacing: Spacing | None = None
+    members: NDArray[np.bool_], *, spacing: Spacing | None = None, threads: int = 1
 ) -> NDArray[np.float32]:
     """Square of :func:`distance_to`; a whole number where the spacing is 1."""
-    return squared_distance_inside(~members, spacing=spacing)
+    return squared_distance_inside(~members, spacing=spacing, threads=threads)
 
 
 def squared_distance_inside(
-    labels: NDArray[np.generic], *, spacing: Spacing | None = None
+    labels: NDArray[np.generic], *, spacing: Spacing | None = None, threads: int = 1
 ) -> NDArray[np.float32]:
     """Square of :func:`distance_inside`; a whole number where the spacing is 1."""
     size = voxel_size(spacing, labels.ndim)
     if labels.size == 0:
         return np.zeros(labels.shape, np.float32)
     squares: NDArray[np.float32] = edt.edtsq(
-        np.ascontiguousarray(labels), anisotropy=size, black_border=False, parallel=1
+        np.ascontiguousarray(labels),
+        anisotropy=size,
+        black_border=False,
+        parallel=threads,
     )
     return squares
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use, >= 1."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def voxel_size(spacing: Sequence[float] | None, ndim: int) -> tuple[float, ...]:

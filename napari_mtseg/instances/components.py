@@ -1,10 +1,9 @@
 """Class map -> separate objects, their contours and the distance to their outline."""
 
-from typing import TypeVar
-
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_mtseg.geometry.boundaries import inner_boundary, neighbours
 from napari_mtseg.geometry.components import (
     Connectivity,
     connected_components,
@@ -15,8 +14,6 @@ from napari_mtseg.geometry.distances import (
     distance_inside,
     distance_to,
 )
-
-Pixel = TypeVar("Pixel", bound=np.generic)
 
 
 def separate_objects(
@@ -92,13 +89,7 @@ def contours_of(instances: NDArray[np.uint32]) -> NDArray[np.bool_]:
     ([Z,] Y, X) bool
         True at object pixels that share a face with another object or background.
     """
-    contour = np.zeros(instances.shape, bool)
-    for axis in range(instances.ndim):
-        before, after = _neighbours(instances, axis)
-        differ = before != after
-        for side in _neighbours(contour, axis):
-            side |= differ
-    return contour & (instances > 0)
+    return inner_boundary(instances)
 
 
 def outline_distance(
@@ -142,14 +133,6 @@ def outline_distance(
     return np.where(labels != 0, -inside, outside).astype(np.float32)
 
 
-def _neighbours(
-    values: NDArray[Pixel], axis: int
-) -> tuple[NDArray[Pixel], NDArray[Pixel]]:
-    """Return all pixels that have a next one along ``axis``, and that one, as views."""
-    moved = np.moveaxis(values, axis, 0)
-    return moved[:-1], moved[1:]
-
-
 def _with_holes_filled(
     ids: NDArray[np.uint32], connectivity: Connectivity
 ) -> NDArray[np.uint32]:
@@ -176,8 +159,8 @@ def _touching(
     holes: NDArray[np.int32], ids: NDArray[np.uint32], axis: int
 ) -> list[tuple[NDArray[np.int32], NDArray[np.uint32]]]:
     """Pairs of hole and object that share a face along ``axis``, seen both ways."""
-    hole_before, hole_after = _neighbours(holes, axis)
-    ids_before, ids_after = _neighbours(ids, axis)
+    hole_before, hole_after = neighbours(holes, axis)
+    ids_before, ids_after = neighbours(ids, axis)
     pairs = []
     for hole, owner in ((hole_before, ids_after), (hole_after, ids_before)):
         both = (hole > 0) & (owner > 0)

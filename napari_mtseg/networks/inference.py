@@ -346,7 +346,9 @@ def _fold_into_sum(module: ConcatenationConv) -> None:
     norm = module.norm
     if not isinstance(norm, _BATCH_NORMS) or norm.running_var is None:
         return
-    scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+    scale = torch.rsqrt(norm.running_var + norm.eps)
+    if norm.affine:
+        scale = scale * norm.weight
     module.skip = _folded(module.skip, norm)
     module.deep.weight.mul_(scale.view(-1, *[1] * (module.deep.weight.ndim - 1)))
     module.norm = _without_batch_norm(norm)

@@ -10,6 +10,7 @@ from napari_mtseg.networks.inference import (
     empty_maps,
     prepared_for_inference,
 )
+from napari_mtseg.networks.joint_unet import JointUNet
 from napari_mtseg.networks.recursive_unet import RecursiveUNet
 from napari_mtseg.networks.summary import bytes_per_pixel
 from napari_mtseg.networks.unet import UNet
@@ -24,8 +25,9 @@ def trained_looking(network):
             if isinstance(module, nn.BatchNorm2d | nn.BatchNorm3d):
                 nn.init.normal_(module.get_buffer("running_mean"), 0, 0.3)
                 nn.init.uniform_(module.get_buffer("running_var"), 0.5, 2)
-                nn.init.uniform_(module.weight, 0.5, 1.5)
-                nn.init.normal_(module.bias, 0, 0.3)
+                if module.affine:
+                    nn.init.uniform_(module.weight, 0.5, 1.5)
+                    nn.init.normal_(module.bias, 0, 0.3)
     return network.eval()
 
 
@@ -100,6 +102,40 @@ def test_folded_network_answers_the_same(ndim, kind):
     assert any("BatchNorm" in type(m).__name__ for m in network.modules())
     for name, logits in network(image).items():
         torch.testing.assert_close(prepared(image)[name], logits, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_batch_norm_without_parameters_is_folded(ndim):
+    with seeded(3):
+        heads = {"segmentation": 2, "distance": 1}
+        network = JointUNet(1, heads, ndim=ndim, base=4, levels=3, affine=False)
+        image = torch.randn(1, 1, *(16,) * ndim)
+    prepared = prepared_for_inference(trained_looking(network))
+    assert not any("BatchNorm" in type(m).__name__ for m in prepared.modules())
+    for name, logits in network(image).items():
+        torch.testing.assert_close(prepared(image)[name], logits, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("two_decoders", [False, True])
+def test_exact_windows_of_parallel_heads_equal_the_whole_image(two_decoders):
+    with seeded(3):
+        heads = {"segmentation": 2, "contour": 2, "distance": 1}
+        network = JointUNet(
+            2,
+            heads,
+            activations={"distance": "sigmoid"},
+            two_decoders=two_decoders,
+            base=4,
+            levels=3,
+        )
+    network = prepared_for_inference(trained_looking(network))
+    image = image_of(151, 239)
+    whole, _ = predicted(network, image, 2**40)
+    parts, how = predicted(network, image, budget_for(network, 151 * 150))
+    assert (how.mode, how.n_windows > 1) == ("exact", True)
+    assert set(parts) == set(heads)
+    for name, expected in whole.items():
+        np.testing.assert_allclose(parts[name], expected, atol=1e-5)
 
 
 def test_too_small_windows_are_blended_and_the_deviation_is_reported():

@@ -1,0 +1,179 @@
+"""Contours of objects as a map to learn, and where paint tells of them."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mtseg.domain.annotation import (
+    SCRIBBLE_SEPARATOR,
+    UNPAINTED,
+    Annotation,
+)
+from napari_mtseg.domain.targets import IGNORE
+from napari_mtseg.geometry.boundaries import inner_boundary, within
+from napari_mtseg.geometry.distances import Spacing, usable_cores
+from napari_mtseg.targets.class_map import (
+    full_classes,
+    partial_classes,
+    scribbled_classes,
+)
+
+CONTOUR = 1
+"""value of a contour map on contours"""
+
+NO_CONTOUR = 0
+"""value of a contour map where there is no contour"""
+
+PAPER_SIDE = 256
+"""side of the images for which the paper states its contour width, pixels"""
+
+
+def contour_radius(shape: tuple[int, ...], *, at_256: float = 5.0) -> int:
+    """Half the width of a contour that suits an image of this size.
+
+    Parameters
+    ----------
+    shape : ([Z,] Y, X)
+        Size of the image, pixels. Only its planes count.
+    at_256 : float
+        Radius for a plane whose shorter side is 256, pixels; 5 in the paper.
+
+    Returns
+    -------
+    int
+        Pixels, at least 1.
+
+    References
+    ----------
+    .. [1] METHODS.md section 2. Scaling with the shorter side is ours.
+
+    Examples
+    --------
+    >>> contour_radius((256, 512)), contour_radius((20, 512, 600))
+    (5, 10)
+    """
+    return max(1, round(at_256 * min(shape[-2:]) / PAPER_SIDE))
+
+
+def contour_map(
+    labels: NDArray[np.generic],
+    *,
+    radius: float,
+    spacing: Spacing | None = None,
+    border_is_boundary: bool = False,
+) -> NDArray[np.uint8]:
+    """Return the dilated inner boundary of all labels together.
+
+    Parameters
+    ----------
+    labels : ([Z,] Y, X) bool or integer
+        Object ids or a class map, 0 outside.
+    radius : float
+        Of the disk (ball in 3D) that dilates, pixels of the last axis, >= 0.
+    spacing : tuple of float, optional
+        Voxel size ([Z,] Y, X); 1 if left out.
+    border_is_boundary : bool
+        Whether labels that reach the image edge have a contour there.
+
+    Returns
+    -------
+    ([Z,] Y, X) uint8
+        CONTOUR or NO_CONTOUR.
+
+    Raises
+    ------
+    ValueError
+        If ``radius`` is negative or ``spacing`` does not fit the array.
+
+    References
+    ----------
+    .. [1] METHODS.md section 2.
+
+    Examples
+    --------
+    >>> contour_map(np.array([[0, 0, 0, 4, 4, 4, 4]]), radius=1).tolist()
+    [[0, 0, 1, 1, 1, 0, 0]]
+    """
+    boundary = inner_boundary(labels, border_is_boundary=border_is_boundary)
+    return _reached(boundary, radius, spacing).astype(np.uint8)
+
+
+def contour_target(
+    annotation: Annotation,
+    *,
+    radius: float,
+    spacing: Spacing | None = None,
+    border_is_boundary: bool = False,
+) -> NDArray[np.uint8]:
+    """Contour map to learn from paint, unknown wherever an unseen edge may reach.
+
+    A contour is learned only where both of its sides are known: in complete regions.
+    A partial mask tells that its depth holds no contour; its own edge is none. A
+    scribble tells nothing, and where it contradicts a mask the mask tells nothing
+    either.
+
+    Parameters
+    ----------
+    annotation : Annotation
+        Paint of all kinds.
+    radius : float
+        Half the width of a contour, pixels of the last axis, >= 0.
+    spacing : tuple of float, optional
+        Voxel size ([Z,] Y, X); 1 if left out.
+    border_is_boundary : bool
+        Whether objects that reach the image edge have a contour there.
+
+    Returns
+    -------
+    ([Z,] Y, X) uint8
+        CONTOUR, NO_CONTOUR or IGNORE.
+
+    References
+    ----------
+    .. [1] METHODS.md section 6. A pixel at the edge of what is known may itself be
+       on an unseen boundary, so "deeper than the radius" is measured from there.
+    """
+    target = np.full(annotation.shape, IGNORE, np.uint8)
+    partial = _partial_objects(annotation)
+    if partial.any():
+        edge = inner_boundary(partial, border_is_boundary=border_is_boundary)
+        unsure = edge | (partial == UNPAINTED)
+        scribbled = annotation.scribbles != UNPAINTED
+        target[~_reached(unsure, radius, spacing) & ~scribbled] = NO_CONTOUR
+    complete = _uncontradicted(annotation)
+    if complete.any():
+        objects = annotation.full.objects * complete
+        unsure = ~complete | (inner_boundary(complete) & (objects != UNPAINTED))
+        contour = contour_map(
+            objects,
+            radius=radius,
+            spacing=spacing,
+            border_is_boundary=border_is_boundary,
+        )
+        np.copyto(target, contour, where=~_reached(unsure, radius, spacing))
+    return target
+
+
+def _partial_objects(annotation: Annotation) -> NDArray[np.uint32]:
+    """Partial masks where no stronger paint replaces or contradicts them."""
+    said = scribbled_classes(annotation.scribbles)
+    lost = (said != IGNORE) & (said != partial_classes(annotation))
+    lost |= annotation.scribbles == SCRIBBLE_SEPARATOR
+    lost |= annotation.complete.mask(annotation.shape)
+    objects = annotation.partial.objects.copy()
+    objects[lost] = UNPAINTED
+    return objects
+
+
+def _uncontradicted(annotation: Annotation) -> NDArray[np.bool_]:
+    """Return where full masks are complete and no scribble says otherwise."""
+    full = full_classes(annotation)
+    said = scribbled_classes(annotation.scribbles)
+    return (full != IGNORE) & ((said == IGNORE) | (said == full))
+
+
+def _reached(
+    members: NDArray[np.bool_], radius: float, spacing: Spacing | None
+) -> NDArray[np.bool_]:
+    """Pixels within ``radius`` pixels of the last axis from a member."""
+    in_pixels = None if spacing is None else tuple(s / spacing[-1] for s in spacing)
+    return within(members, radius, spacing=in_pixels, threads=usable_cores())

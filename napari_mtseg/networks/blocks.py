@@ -14,6 +14,9 @@ from torch.nn import functional as F
 Norm = Literal["batch", "instance", "none"]
 """Normalisation after each 3x3 convolution."""
 
+Upsampling = Literal["linear", "nearest"]
+"""How coarse maps are enlarged: bilinear (trilinear), or each pixel repeated."""
+
 Convolution = nn.Conv2d | nn.Conv3d
 
 _POOLS: dict[int, type[nn.Module]] = {2: nn.MaxPool2d, 3: nn.MaxPool3d}
@@ -93,10 +96,12 @@ def pooling(factors: Sequence[int]) -> nn.Module:
     return _POOLS[len(factors)](tuple(factors))
 
 
-def upsampling(factors: Sequence[int]) -> nn.Module:
-    """Return bilinear or trilinear upsampling by one factor per axis."""
-    mode = {2: "bilinear", 3: "trilinear"}[len(factors)]
+def upsampling(factors: Sequence[int], up: Upsampling = "linear") -> nn.Module:
+    """Return parameter-free upsampling by one factor per axis."""
     scale = tuple(float(factor) for factor in factors)
+    if up == "nearest":
+        return nn.Upsample(scale_factor=scale, mode="nearest")
+    mode = {2: "bilinear", 3: "trilinear"}[len(factors)]
     return nn.Upsample(scale_factor=scale, mode=mode, align_corners=False)
 
 
@@ -137,11 +142,18 @@ class DoubleConv(nn.Sequential):
     """Two :class:`ConvNormAct`, the block of every level."""
 
     def __init__(
-        self, n_in: int, n_out: int, *, ndim: int, norm: Norm, slope: float
+        self,
+        n_in: int,
+        n_out: int,
+        *,
+        ndim: int,
+        norm: Norm,
+        slope: float,
+        affine: bool = True,
     ) -> None:
         super().__init__(
-            ConvNormAct(n_in, n_out, ndim=ndim, norm=norm, slope=slope),
-            ConvNormAct(n_out, n_out, ndim=ndim, norm=norm, slope=slope),
+            ConvNormAct(n_in, n_out, ndim=ndim, norm=norm, slope=slope, affine=affine),
+            ConvNormAct(n_out, n_out, ndim=ndim, norm=norm, slope=slope, affine=affine),
         )
 
 
@@ -174,12 +186,13 @@ class Encoder(nn.Module):
         *,
         norm: Norm,
         slope: float,
+        affine: bool = True,
     ) -> None:
         """``widths`` starts with the input channels; ``pools`` has rows per pooling."""
         super().__init__()
         ndim = len(pools[0])
         self.levels = nn.ModuleList(
-            DoubleConv(n_in, n_out, ndim=ndim, norm=norm, slope=slope)
+            DoubleConv(n_in, n_out, ndim=ndim, norm=norm, slope=slope, affine=affine)
             for n_in, n_out in pairwise(widths)
         )
         self.pools = nn.ModuleList(pooling(factors) for factors in pools)
@@ -205,14 +218,20 @@ class ConcatenationConv(nn.Module):
     norm: nn.Module
 
     def __init__(
-        self, widths: tuple[int, int, int], *, ndim: int, norm: Norm, slope: float
+        self,
+        widths: tuple[int, int, int],
+        *,
+        ndim: int,
+        norm: Norm,
+        slope: float,
+        affine: bool = True,
     ) -> None:
         """``widths`` are the channels of deep maps, skip and output."""
         super().__init__()
         n_deep, n_skip, n_out = widths
         self.deep = convolution(n_deep, n_out, ndim=ndim, size=3, bias=False)
         self.skip = convolution(n_skip, n_out, ndim=ndim, size=3, bias=False)
-        self.norm = normalisation(n_out, ndim=ndim, norm=norm)
+        self.norm = normalisation(n_out, ndim=ndim, norm=norm, affine=affine)
         self.act = nn.LeakyReLU(slope, inplace=True)
 
     def forward(self, deep: Tensor, from_skip: Tensor) -> Tensor:
@@ -223,7 +242,7 @@ class ConcatenationConv(nn.Module):
 class DecoderLevel(nn.Module):
     """Upsampling, concatenation with the skip, and a double convolution."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument per property of the block
         self,
         n_deep: int,
         n_skip: int,
@@ -231,14 +250,18 @@ class DecoderLevel(nn.Module):
         factors: Sequence[int],
         norm: Norm,
         slope: float,
+        affine: bool = True,
+        up: Upsampling = "linear",
     ) -> None:
         super().__init__()
         ndim = len(factors)
-        self.up = upsampling(factors)
+        self.up = upsampling(factors, up)
         self.first = ConcatenationConv(
-            (n_deep, n_skip, n_skip), ndim=ndim, norm=norm, slope=slope
+            (n_deep, n_skip, n_skip), ndim=ndim, norm=norm, slope=slope, affine=affine
         )
-        self.second = ConvNormAct(n_skip, n_skip, ndim=ndim, norm=norm, slope=slope)
+        self.second = ConvNormAct(
+            n_skip, n_skip, ndim=ndim, norm=norm, slope=slope, affine=affine
+        )
 
     def merged(self, deep: Tensor, from_skip: Tensor) -> Tensor:
         """Return maps for ``from_skip = self.first.skip(skip)``, which it leaves."""
@@ -299,7 +322,10 @@ def cropped(x: Tensor, size: Sequence[int]) -> Tensor:
 
 
 def receptive_radius(
-    pools: Sequence[Sequence[int]], *, after_decoder: Sequence[int]
+    pools: Sequence[Sequence[int]],
+    *,
+    after_decoder: Sequence[int],
+    up: Upsampling = "linear",
 ) -> tuple[int, ...]:
     """Return how far the support of an output pixel of a U-Net reaches, per axis.
 
@@ -314,6 +340,8 @@ def receptive_radius(
     after_decoder : sequence of int
         Per decoder level, finest first: pixels of that level by which convolutions
         after the double convolution (residual units, heads) widen the support.
+    up : {"linear", "nearest"}
+        How the decoder enlarges; linear upsampling reads one coarse pixel more.
 
     Returns
     -------
@@ -321,19 +349,25 @@ def receptive_radius(
         Radius in pixels of the input, one per axis.
     """
     return tuple(
-        _axis_radius(factors, after_decoder) for factors in zip(*pools, strict=True)
+        _axis_radius(factors, after_decoder, up=up)
+        for factors in zip(*pools, strict=True)
     )
 
 
-def _axis_radius(factors: Sequence[int], after_decoder: Sequence[int]) -> int:
+def _axis_radius(
+    factors: Sequence[int], after_decoder: Sequence[int], *, up: Upsampling
+) -> int:
     double_conv = 2
     radius = 0
     for position in range(math.prod(factors)):
         low = high = position
         for factor, further in zip(factors, after_decoder, strict=True):
             low, high = low - double_conv - further, high + double_conv + further
-            low = math.floor((low + 0.5) / factor - 0.5)
-            high = math.ceil((high + 0.5) / factor - 0.5)
+            if up == "nearest":
+                low, high = low // factor, high // factor
+            else:
+                low = math.floor((low + 0.5) / factor - 0.5)
+                high = math.ceil((high + 0.5) / factor - 0.5)
         low, high = low - double_conv, high + double_conv
         for factor in reversed(factors):
             low = low * factor - double_conv
@@ -345,7 +379,7 @@ def _axis_radius(factors: Sequence[int], after_decoder: Sequence[int]) -> int:
 def draw_weights(network: nn.Module, *, slope: float) -> None:
     """Draw the weights of all 3x3 convolutions for LeakyReLU (He et al., ICCV 2015).
 
-    The 1x1 heads keep PyTorch's draw, so that first logits are small. Ours; the
+    The heads keep PyTorch's draw, so that first logits are small. Ours; the
     papers do not state their initialisation.
     """
     gain = nn.init.calculate_gain("leaky_relu", slope)

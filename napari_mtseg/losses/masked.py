@@ -78,9 +78,7 @@ def masked_iou(probabilities: Tensor, target: Tensor) -> Tensor:
     return _mean_of(loss, eligible)
 
 
-def balancing_weights(
-    target: Tensor, n_classes: int, *, power: float = 0.5
-) -> Tensor:
+def balancing_weights(target: Tensor, n_classes: int, *, power: float = 0.5) -> Tensor:
     """Weights that make rare classes count.
 
     Parameters

@@ -15,6 +15,7 @@ from napari_mtseg.domain.annotation import (
 from napari_mtseg.domain.targets import BACKGROUND, IGNORE
 from napari_mtseg.targets.class_map import (
     far_background,
+    full_classes,
     known_classes,
     n_conflicting_pixels,
 )
@@ -28,6 +29,12 @@ class PaintSummary:
     """images on which something is painted that counts"""
     n_full: int = 0
     """images with a complete region"""
+    n_whole: int = 0
+    """images whose every pixel is known from full masks"""
+    n_object_pixels: int = 0
+    """pixels of objects in complete regions"""
+    n_background_pixels: int = 0
+    """pixels of background in complete regions"""
     n_full_open: int = 0
     """images with full masks but no complete region, so that they do not count"""
     n_partial: int = 0
@@ -85,11 +92,15 @@ def summary_of(
     n_full_open = int(not annotation.has_full and not annotation.full.is_empty)
     if annotation.is_empty:
         return PaintSummary(n_full_open=n_full_open)
+    counts = np.bincount(full_classes(annotation).reshape(-1), minlength=IGNORE + 1)
     scribbles, objects = annotation.scribbles, annotation.partial.objects
     classes = _values(known_classes(annotation)) - {IGNORE}
     return PaintSummary(
         n_images=1,
         n_full=int(annotation.has_full),
+        n_whole=int(annotation.complete.whole),
+        n_object_pixels=int(counts[BACKGROUND + 1 : IGNORE].sum()),
+        n_background_pixels=int(counts[BACKGROUND]),
         n_full_open=n_full_open,
         n_partial=int(annotation.has_partial),
         n_partial_objects=len(np.unique(objects[objects != 0])),

@@ -47,6 +47,9 @@ def test_paint_is_counted_over_images():
     assert paint == PaintSummary(
         n_images=3,
         n_full=1,
+        n_whole=1,
+        n_object_pixels=1,
+        n_background_pixels=4 * 80 - 1,
         n_full_open=0,
         n_partial=1,
         n_partial_objects=2,

@@ -44,7 +44,8 @@ def run_predict(  # noqa: PLR0913 - one argument per option
         typer.Option(
             metavar="NAME,NAME",
             help="With a model: of classes, instances, probabilities, contours, "
-            "distance, uncertainty.  [default: instances,classes,contours]",
+            "distance, uncertainty, and the maps of its method, which are listed if "
+            "a name is unknown.  [default: instances,classes,contours]",
         ),
     ] = None,
     channels: Annotated[
@@ -144,13 +145,13 @@ def _with_model(
 
     path, device, memory = target
     files = many.input_files(inputs)
-    wanted = many.DEFAULT_MAPS if maps is None else many.checked_maps(_names(maps))
     model = load_model(path, device=device, memory=memory)
+    named = many.DEFAULT_MAPS if maps is None else _names(maps)
     happened = many.predict_files(
         model,
         files,
         out,
-        maps=wanted,
+        maps=many.checked_maps(named, model),
         channels=None if channels is None else _numbers(channels),
         axes=axes,
     )

@@ -1,5 +1,6 @@
 """What each overlay shows of a prediction, of a preview and of grown masks."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,15 +76,11 @@ def prediction_content(prediction: Prediction, n_class: int) -> dict[str, Conten
         1 - p[0].astype(np.float32) if n_class not in range(1, len(p)) else p[n_class]
     )
     found["Probability"] = Content(values=chosen.astype(np.float32))
-    if "uncertainty" in prediction.maps:
-        doubt = prediction.maps["uncertainty"].astype(np.float32)
-        found["Uncertainty"] = Content(values=doubt)
-    if "distance" in prediction.maps:
-        distance = prediction.maps["distance"].astype(np.float32)
-        distance[~np.isfinite(distance)] = np.nan
-        top = float(np.fmax.reduce(np.abs(distance), axis=None))
-        top = top if top > 0 else 1.0
-        found["Distance"] = Content(values=distance, limits=(-top, top))
+    for name, (overlay, limits_of) in _OF_MAPS.items():
+        if name in prediction.maps:
+            values = prediction.maps[name].astype(np.float32)
+            values[~np.isfinite(values)] = np.nan
+            found[overlay] = Content(values=values, limits=limits_of(values))
     return found
 
 
@@ -104,6 +101,35 @@ def grown_content(grown: ObjectMasks) -> dict[str, Content]:
     along = np.add.outer(np.arange(rows), np.arange(columns))
     line = outlines(grown.objects) & (along // _DASH % 2 == 0)
     return {GROWN: Content(values=np.where(line, grown.class_map(), 0))}
+
+
+def _shares(values: NDArray[np.float32]) -> tuple[float, float]:
+    return 0.0, 1.0
+
+
+def _around_zero(values: NDArray[np.float32]) -> tuple[float, float]:
+    top = float(np.fmax.reduce(np.abs(values), axis=None))
+    return (-top, top) if top > 0 else (-1.0, 1.0)
+
+
+def _from_one(values: NDArray[np.float32]) -> tuple[float, float]:
+    top = float(np.fmax.reduce(values, axis=None))
+    return 1.0, top if top > 1 else 2.0
+
+
+_OF_MAPS: Mapping[
+    str, tuple[str, Callable[[NDArray[np.float32]], tuple[float, float]]]
+] = {
+    "uncertainty": ("Uncertainty", _shares),
+    "distance": ("Distance", _around_zero),
+    "contour_probability": ("Contour probability", _shares),
+    "shape_distance": ("Learned distance", _around_zero),
+    "boundary": ("Boundary", _shares),
+    "difficulty": ("Difficulty", _from_one),
+    "marker": ("Marker", _shares),
+    "border": ("Border", _shares),
+}
+"""map of a prediction -> overlay that shows it, limits of its colours"""
 
 
 def _label_content(

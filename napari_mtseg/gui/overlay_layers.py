@@ -41,6 +41,12 @@ class Style:
 
 
 STYLES: Mapping[str, Style] = {
+    "Learned distance": Style(is_labels=False, colours=_DIVERGING, rendering="minip"),
+    "Contour probability": Style(is_labels=False, colours="viridis"),
+    "Border": Style(is_labels=False, colours="viridis"),
+    "Marker": Style(is_labels=False, colours="viridis"),
+    "Difficulty": Style(is_labels=False, colours="inferno"),
+    "Boundary": Style(is_labels=False, colours="viridis"),
     "Probability": Style(is_labels=False, colours="viridis"),
     "Distance": Style(is_labels=False, colours=_DIVERGING, rendering="minip"),
     "Uncertainty": Style(is_labels=False, colours="magma"),

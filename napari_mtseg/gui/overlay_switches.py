@@ -30,6 +30,9 @@ from napari_mtseg.gui.state import WindowState
 SIGN = 14
 """width and height of a sign, pixels"""
 
+_LONG = 13
+"""characters of a name that would not fit beside another one"""
+
 TIPS = {
     "Segmentation": "Every pixel in the colour of its class",
     "Instances": "Every object in a colour of its own",
@@ -39,14 +42,34 @@ TIPS = {
     "Probability": "How probable an object is at each pixel, 0 (dark) to 1 (bright)",
     "Uncertainty": "How undecided the network is at each pixel: 0 (dark) sure, "
     "1 (bright) no idea. Entropy of the probabilities, not calibrated",
+    "Contour probability": "How probable a contour is at each pixel, as the network "
+    "sees it: 0 (dark) to 1 (bright)",
+    "Learned distance": "Distance to the nearest boundary as the network sees it, in "
+    "pixels: blue and negative inside objects, white at the boundary, red outside",
+    "Boundary": "How close a boundary is, as the network sees it: 1 (bright) on it, "
+    "fading to 0 (dark) a few pixels away",
+    "Difficulty": "How much each pixel would count in a training on these objects: "
+    "1 (dark) far from boundaries, most (bright) between close ones",
+    "Marker": "How probable the core of an object is at each pixel: 0 (dark) to "
+    "1 (bright). Each core becomes one object",
+    "Border": "How probable the border of an object is at each pixel: 0 (dark) to "
+    "1 (bright). It keeps objects that touch apart",
     "Grown masks": "Your partial masks as the training has grown them, as dashed "
     "outlines",
 }
+_BLUE_WHITE_RED = ("#2166ac", "#f7f7f7", "#b2182b")
+_VIRIDIS = ("#440154", "#21918c", "#fde725")
 _RAMPS = {
-    "Distance": ("#2166ac", "#f7f7f7", "#b2182b"),
-    "Probability": ("#440154", "#21918c", "#fde725"),
+    "Distance": _BLUE_WHITE_RED,
+    "Probability": _VIRIDIS,
     "Uncertainty": ("#000004", "#b73779", "#fcfdbf"),
     "Instances": ("#56b4e9", "#e69f00", "#cc79a7"),
+    "Contour probability": _VIRIDIS,
+    "Learned distance": _BLUE_WHITE_RED,
+    "Boundary": _VIRIDIS,
+    "Difficulty": ("#000004", "#bc3754", "#fcffa4"),
+    "Marker": _VIRIDIS,
+    "Border": _VIRIDIS,
 }
 
 
@@ -164,8 +187,7 @@ class OverlaySwitches(QWidget):
         self._all.setVisible(bool(names))
         self._controls.setVisible(bool(names))
         _set(self._all, self._overlays.visible)
-        for place, name in enumerate(n for n in self._boxes if n in names):
-            self._grid.addWidget(self._boxes[name], place // 2, place % 2)
+        self._place([name for name in self._boxes if name in names])
         for name, box in self._boxes.items():
             box.setVisible(name in names)
             box.setEnabled(self._overlays.visible)
@@ -179,6 +201,16 @@ class OverlaySwitches(QWidget):
         self._opacity.setValue(round(100 * self._overlays.opacity))
         self._opacity.blockSignals(False)
         self._percent.setText(f"{self._opacity.value()} %")
+
+    def _place(self, names: list[str]) -> None:
+        """Put two boxes into a row, or one whose name is long."""
+        row, column = 0, 0
+        for name in names:
+            columns = 2 if len(name) >= _LONG else 1
+            if column + columns > 2:
+                row, column = row + 1, 0
+            self._grid.addWidget(self._boxes[name], row, column, 1, columns)
+            column += columns
 
 
 def _set(box: QCheckBox, is_on: bool) -> None:

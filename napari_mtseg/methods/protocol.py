@@ -73,6 +73,11 @@ class Method(Protocol):
         """What it is trained for."""
         ...
 
+    @property
+    def own_maps(self) -> tuple[str, ...]:
+        """Names of the maps that ``interpret`` adds to what every method returns."""
+        ...
+
     def readiness(self, paint: PaintSummary) -> Readiness:
         """Tell whether the paint on the training images is enough, and what to know."""
         ...

@@ -17,7 +17,7 @@ DERIVED_MAPS = ("contours", "distance", "uncertainty")
 def with_derived_maps(
     prediction: Prediction, *, maps: Collection[str], spacing: tuple[float, ...]
 ) -> Prediction:
-    """Return a prediction with some of DERIVED_MAPS added.
+    """Return a prediction with some of DERIVED_MAPS added; it keeps its own.
 
     'uncertainty' is the entropy of the softmax output, which is not calibrated; see
     :func:`~napari_mtseg.uncertainty.entropy.predictive_entropy`.
@@ -25,10 +25,11 @@ def with_derived_maps(
     Raises
     ------
     ValueError
-        If a name is none of DERIVED_MAPS.
+        If a name is none of DERIVED_MAPS and the prediction has no such map.
     """
-    if unknown := set(maps) - set(DERIVED_MAPS):
-        raise ValueError(f"{sorted(unknown)} are none of {DERIVED_MAPS}")
+    known = (*DERIVED_MAPS, *prediction.maps)
+    if unknown := set(maps) - set(known):
+        raise ValueError(f"{sorted(unknown)} are none of {known}")
     added: dict[str, NDArray[Any]] = {}
     if "contours" in maps:
         added["contours"] = contours_of(prediction.instances)

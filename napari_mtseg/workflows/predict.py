@@ -124,7 +124,7 @@ class Model:
         spacing : tuple of float, optional
             Voxel size along ([Z,] Y, X) in the model's unit; the model's by default.
         maps : collection of str
-            Which of DERIVED_MAPS to add.
+            Which of DERIVED_MAPS to add. The method's own maps are always there.
 
         Returns
         -------

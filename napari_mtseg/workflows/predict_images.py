@@ -31,9 +31,10 @@ from napari_mtseg.storage.run_folder import find_run
 from napari_mtseg.storage.write import clear_write_errors
 from napari_mtseg.workflows.derived_maps import DERIVED_MAPS
 from napari_mtseg.workflows.predict import Model, load_model
+from napari_mtseg.workflows.trained_model import trained_method
 
 MAPS = ("classes", "instances", "probabilities", *DERIVED_MAPS)
-"""what can be written for an image"""
+"""what can be written for an image, whatever the method"""
 
 DEFAULT_MAPS = ("instances", "classes", "contours")
 """what is written where nothing is chosen"""
@@ -107,7 +108,7 @@ def predict_files(
     out : Path
         Folder for the results; made if it is missing.
     maps : collection of str
-        Which of MAPS to write.
+        Which of :func:`maps_of` the model to write.
     channels : sequence of int, optional
         Channels of the files to use, from 0.
     axes : str, optional
@@ -121,11 +122,11 @@ def predict_files(
     Raises
     ------
     SettingsError
-        If a map is unknown, or the results would lie among the images.
+        If the model has no such map, or the results would lie among the images.
     StorageError
         If the disk is full or ``out`` cannot be written.
     """
-    wanted = checked_maps(maps)
+    wanted = checked_maps(maps, model)
     _check_out(out, files)
     with clear_write_errors(out):
         out.mkdir(parents=True, exist_ok=True)
@@ -169,7 +170,8 @@ def predict_project(
     images : sequence of ImageEntry
         Which images, such as those of :func:`images_of_split`.
     maps : collection of str
-        Which of DERIVED_MAPS to save beside classes, instances and probabilities.
+        Which of DERIVED_MAPS to save beside classes, instances, probabilities and
+        the method's own maps.
 
     Yields
     ------
@@ -244,19 +246,27 @@ def images_of_split(project: Project, split: str) -> tuple[ImageEntry, ...]:
     return found
 
 
-def checked_maps(maps: Collection[str]) -> tuple[str, ...]:
-    """Return the chosen maps in the order of MAPS.
+def maps_of(model: Model) -> tuple[str, ...]:
+    """Return what a model can write for an image: MAPS and its method's own."""
+    return (*MAPS, *trained_method(model.info).own_maps)
+
+
+def checked_maps(maps: Collection[str], model: Model) -> tuple[str, ...]:
+    """Return the chosen maps in the order of :func:`maps_of`; nothing is predicted.
 
     Raises
     ------
     SettingsError
-        If one is unknown, or none is chosen.
+        If the model has no such map, or none is chosen.
     """
-    unknown = [name for name in maps if name not in MAPS]
+    known = maps_of(model)
+    unknown = [name for name in maps if name not in known]
     if unknown or not maps:
-        what = f"There is no map '{unknown[0]}'" if unknown else "No map was chosen"
-        raise SettingsError(f"{what}. Choose from: {', '.join(MAPS)}.")
-    return tuple(name for name in MAPS if name in maps)
+        what = (
+            f"This model has no map '{unknown[0]}'" if unknown else "No map was chosen"
+        )
+        raise SettingsError(f"{what}. Choose from: {', '.join(known)}.")
+    return tuple(name for name in known if name in maps)
 
 
 def output_names(files: Sequence[Path]) -> list[str]:

@@ -105,6 +105,20 @@ def test_an_exported_model_predicts_without_its_project(
     assert [f.name for f in (tmp_path / "out").iterdir()] == ["a_classes.tif"]
 
 
+def test_maps_of_the_method_are_written_by_their_names(
+    project: Project, tmp_path: Path
+):
+    tiny_run(project, method="recursive_approximation")
+    run("export", project.path, "--out", tmp_path / "m")
+    words = ("predict", tmp_path / "m", tmp_path / "train.tif", "--out", tmp_path / "o")
+    done = run(*words, "--maps", "approximation, distance")
+    assert done.exit_code == 0, done.output
+    written = {file.name for file in (tmp_path / "o").iterdir()}
+    assert written == {"train_approximation.tif", "train_distance.tif"}
+    sentence = refused(SettingsError, *words, "--maps", "boundary")
+    assert sentence.endswith("uncertainty, approximation, segmentation.")
+
+
 def test_failed_images_are_listed_and_the_exit_code_is_one(model: Path, tmp_path: Path):
     images = tmp_path / "images"
     write_image(images / "a.tif")
@@ -140,7 +154,11 @@ def test_a_model_for_other_channels_names_the_file(model: Path, tmp_path: Path):
             ["a.tif", "--out", "o", "--run", "x"],
             "a model has no runs or split. Leave out",
         ),
-        (["a.tif", "--out", "o", "--maps", "x"], "There is no map 'x'. Choose from:"),
+        (
+            ["a.tif", "--out", "o", "--maps", "classes,x"],
+            "This model has no map 'x'. Choose from: classes, instances, "
+            "probabilities, contours, distance, uncertainty.",
+        ),
         (["a.tif", "--out", "o", "--channels", "red"], "must be numbers from 0"),
         (["a.tif", "--out", "o", "--device", "tpu"], "Device 'tpu' is not known"),
     ],

@@ -1,8 +1,11 @@
 """Results as layers over the image."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from qtpy.QtWidgets import QCheckBox
 
 from napari_mtseg.domain.prediction import Prediction
 from napari_mtseg.gui.overlay_content import (
@@ -11,6 +14,7 @@ from napari_mtseg.gui.overlay_content import (
     prediction_content,
     preview_content,
 )
+from napari_mtseg.gui.overlay_switches import OverlaySwitches
 from napari_mtseg.gui.overlays import Overlays
 from napari_mtseg.gui.state import WindowState
 from napari_mtseg.storage.prediction_files import save_prediction
@@ -25,6 +29,15 @@ ALL = (
     "Distance",
     "Probability",
 )
+OF_METHODS = {
+    "Boundary": (0, 1),
+    "Difficulty": (1, 26),
+    "Marker": (0, 1),
+    "Border": (0, 1),
+    "Contour probability": (0, 1),
+    "Learned distance": (-7, 7),
+}
+"""overlay of a map that some method adds -> limits of its colours below"""
 
 
 @pytest.fixture
@@ -73,10 +86,21 @@ def prediction(shape=(SIZE, SIZE), *, empty=False):
     )
 
 
-def saved(folder, shape=(SIZE, SIZE), **facts):
-    save_prediction(
-        folder, prediction(shape, **facts), spacing=(1,) * len(shape), unit="pixel"
-    )
+def with_own_maps(made):
+    """Add the maps of all methods, as none of them does alone."""
+    inside = made.instances > 0
+    names = ("contour_probability", "boundary", "marker", "border")
+    own = {name: np.where(inside, 0.5, 0).astype(np.float16) for name in names}
+    own["shape_distance"] = np.where(inside, -3, 7).astype(np.float16)
+    own["difficulty"] = np.where(inside, 26, 1).astype(np.float16)
+    return replace(made, maps={**made.maps, **own})
+
+
+def saved(folder, shape=(SIZE, SIZE), *, own_maps=False, **facts):
+    made = prediction(shape, **facts)
+    if own_maps:
+        made = with_own_maps(made)
+    save_prediction(folder, made, spacing=(1,) * len(shape), unit="pixel")
     return folder
 
 
@@ -119,6 +143,75 @@ def test_layers_show_what_was_predicted(qtbot, overlays, viewer, tmp_path):
     assert layers["Distance"].contrast_limits == [-9, 9]
     assert layers["Uncertainty"].contrast_limits == [0, 1]
     assert layers["Uncertainty"].colorbar.visible
+
+
+def test_maps_of_a_method_are_layers_that_are_hidden_at_first(
+    qtbot, overlays, viewer, tmp_path
+):
+    show(qtbot, overlays, tmp_path, own_maps=True)
+    assert overlays.names == (*(n for n in ALL if n != "Grown masks"), *OF_METHODS)
+    for name, limits in OF_METHODS.items():
+        layer = viewer.layers[name]
+        assert not layer.visible
+        assert tuple(layer.contrast_limits) == limits
+        assert layer.colorbar.visible
+    assert viewer.layers["Learned distance"].data[10, 10] == -3
+    assert viewer.layers["Difficulty"].data[10, 10] == 26
+    assert viewer.layers["Difficulty"].colormap.name == "inferno"
+    before = list(viewer.layers)
+    show(qtbot, overlays, tmp_path, own_maps=True)
+    assert list(viewer.layers) == before
+
+
+def test_a_prediction_without_a_map_takes_its_overlay_away(
+    qtbot, overlays, viewer, tmp_path
+):
+    show(qtbot, overlays, tmp_path, own_maps=True)
+    show(qtbot, overlays, tmp_path)
+    assert not set(OF_METHODS) & set(overlays.names)
+    for name in OF_METHODS:
+        assert np.isnan(viewer.layers[name].data).all()
+        assert not viewer.layers[name].colorbar.visible
+
+
+def test_there_is_a_switch_for_each_map_of_the_prediction_and_no_other(
+    qtbot, overlays, state, tmp_path
+):
+    switches = OverlaySwitches(state, overlays)
+    qtbot.addWidget(switches)
+    switches.show()
+    own = {f"show_{name.lower().replace(' ', '_')}" for name in OF_METHODS}
+
+    def shown():
+        boxes = switches.findChildren(QCheckBox)
+        return {box.objectName() for box in boxes if box.isVisible()}
+
+    show(qtbot, overlays, tmp_path)
+    assert not own & shown()
+    show(qtbot, overlays, tmp_path, own_maps=True)
+    assert own <= shown()
+    switches.findChild(QCheckBox, "show_marker").click()
+    assert overlays.is_visible("Marker")
+    assert switches.minimumSizeHint().width() <= 300
+
+
+def test_boxes_of_the_switches_do_not_lie_on_each_other(
+    qtbot, overlays, state, tmp_path
+):
+    switches = OverlaySwitches(state, overlays)
+    qtbot.addWidget(switches)
+    switches.resize(300, 400)
+    switches.show()
+    show(qtbot, overlays, tmp_path)
+    show(qtbot, overlays, tmp_path, own_maps=True)
+    with qtbot.waitSignal(overlays.shown):
+        overlays.show_grown(square(), {5: 1})
+    qtbot.waitExposed(switches)
+    switches.layout().activate()
+    places = [b.geometry() for b in switches.findChildren(QCheckBox) if b.isVisible()]
+    assert len(places) == 1 + len(ALL) + len(OF_METHODS)
+    for i, place in enumerate(places):
+        assert not any(place.intersects(other) for other in places[:i])
 
 
 def test_contours_have_the_colour_of_their_class(qtbot, overlays, viewer, tmp_path):
@@ -318,6 +411,13 @@ def test_the_probability_of_a_class_or_of_any_object():
     for n_class, expected in ((ANY_CLASS, 0.8), (1, 0.5), (2, 0.3), (9, 0.8)):
         shown = prediction_content(made, n_class)["Probability"].values
         assert shown.item() == pytest.approx(expected, abs=1e-3)
+
+
+def test_a_difficulty_that_is_one_everywhere_has_limits():
+    made = prediction(empty=True)
+    easy = np.ones((SIZE, SIZE), np.float16)
+    shown = prediction_content(replace(made, maps={"difficulty": easy}), ANY_CLASS)
+    assert shown["Difficulty"].limits == (1, 2)
 
 
 def test_an_object_of_a_preview_takes_the_class_of_its_pixels():

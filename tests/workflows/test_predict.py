@@ -30,6 +30,7 @@ from napari_mtseg.workflows.predict_images import (
     ImageOutcome,
     images_of_split,
     input_files,
+    maps_of,
     output_names,
     predict_files,
     predict_project,
@@ -362,6 +363,40 @@ def test_files_and_folders_are_predicted_each_once(model: Model, tmp_path: Path)
     }
 
 
+@pytest.mark.parametrize(
+    ("method", "settings", "own"),
+    [
+        ("joint_shape", {}, {"shape_distance"}),
+        (
+            "joint_shape",
+            {"variant": "mask+contour+distance"},
+            {"contour_probability", "shape_distance"},
+        ),
+        (
+            "high_resolution",
+            {"nuclei": True},
+            {"boundary", "difficulty", "marker", "border"},
+        ),
+        ("recursive_approximation", {}, {"approximation", "segmentation"}),
+        ("baseline", {}, set()),
+    ],
+    ids=["distance", "contour", "nuclei", "recursive", "baseline"],
+)
+def test_the_maps_of_a_method_are_written_by_their_names(
+    project: Project, tmp_path: Path, method: str, settings: dict, own: set[str]
+):
+    model = load_model(tiny_run(project, method=method, settings=settings))
+    assert set(maps_of(model)) == {*MAPS, *own}
+    file = tmp_path / "train.tif"
+    (done,) = outcomes(model, [file], tmp_path / "out", maps=maps_of(model))
+    assert done.error is None
+    found = model.predict_image(open_image(file), maps=own)
+    assert set(found.maps) == own
+    for name in own:
+        written = tifffile.imread(tmp_path / "out" / f"train_{name}.tif")
+        np.testing.assert_array_equal(written, found.maps[name])
+
+
 def test_the_files_hold_what_the_model_answers(tmp_path: Path):
     project = tiny_project(tmp_path, classes=("nucleus", "debris"))
     model = load_model(tiny_run(project, seed=3))
@@ -430,9 +465,24 @@ def test_results_never_go_among_the_images(model: Model, tmp_path: Path):
         outcomes(model, [tmp_path / "train.tif"], tmp_path)
 
 
-def test_an_unknown_map_is_named(model: Model, tmp_path: Path):
-    with pytest.raises(SettingsError, match=r"There is no map 'colours'. Choose from:"):
-        outcomes(model, [], tmp_path / "out", maps=["colours"])
+def test_an_unknown_map_is_named_before_anything_is_predicted(
+    project: Project, tmp_path: Path
+):
+    model = load_model(tiny_run(project, method="recursive_approximation"))
+    with pytest.raises(SettingsError) as caught:
+        outcomes(model, [tmp_path / "train.tif"], tmp_path / "out", maps=["colours"])
+    assert str(caught.value) == (
+        "This model has no map 'colours'. Choose from: classes, instances, "
+        "probabilities, contours, distance, uncertainty, approximation, segmentation."
+    )
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(SettingsError, match=r"No map was chosen. Choose from: classes"):
+        outcomes(model, [], tmp_path / "out", maps=[])
+
+
+def test_the_map_of_another_method_is_an_error_of_the_caller(model: Model):
+    with pytest.raises(ValueError, match=r"'boundary'. are none of"):
+        model.predict(noise(24, 20), maps=["boundary"])
 
 
 def test_a_folder_without_images_is_named(tmp_path: Path):

@@ -56,6 +56,11 @@ class Baseline:
         self.settings = settings
         self.task = task
 
+    @property
+    def own_maps(self) -> tuple[str, ...]:
+        """Return none: there is nothing beside the class map."""
+        return ()
+
     def adapted(self, paint: PaintSummary) -> BaselineSettings:
         """Return the settings as they are: nothing depends on the paint."""
         return self.settings

@@ -61,6 +61,12 @@ class RecursiveApproximation:
         self.settings = settings
         self.task = task
 
+    @property
+    def own_maps(self) -> tuple[str, ...]:
+        """Maps of a prediction that this method adds."""
+        separator = ("separator",) if self.settings.separation == "on" else ()
+        return ("approximation", "segmentation", *separator)
+
     def adapted(self, paint: PaintSummary) -> RecursiveApproximationSettings:
         """Decide what is 'auto': the supervision and the separation task."""
         s = self.settings

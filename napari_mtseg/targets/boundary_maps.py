@@ -9,27 +9,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.feature import canny
 
-from napari_mtseg.domain.annotation import (
-    SCRIBBLE_SEPARATOR,
-    UNPAINTED,
-    Annotation,
-)
-from napari_mtseg.domain.targets import IGNORE
-from napari_mtseg.geometry.boundaries import inner_boundary, neighbours, within
+from napari_mtseg.geometry.boundaries import neighbours, within
 from napari_mtseg.geometry.components import bounding_boxes
-from napari_mtseg.geometry.distances import Spacing, usable_cores, voxel_size
-from napari_mtseg.targets.class_map import (
-    full_classes,
-    partial_classes,
-    scribbled_classes,
-)
+from napari_mtseg.geometry.distances import Spacing, voxel_size
 
 Edges = Literal["inner", "canny"]
 """'inner': the outermost pixels of a region; 'canny': the edges Canny finds on its
 mask, plane by plane"""
-
-KNOWN = 0
-"""value of a map of what is known where it is; elsewhere IGNORE"""
 
 REACH = 3.0
 """standard deviations from a boundary beyond which its map counts as 0"""
@@ -50,6 +36,7 @@ def boundary_map(
     delta: float = 2.0,
     spacing: Spacing | None = None,
     edges: Edges = "inner",
+    known: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.float32]:
     """Gaussian ridge along all boundaries, 1 on top of them.
 
@@ -66,6 +53,9 @@ def boundary_map(
     edges : 'inner' or 'canny'
         What counts as boundary. Canny is the paper's; its edges are up to two pixels
         thick. The default is ours.
+    known : ([Z,] Y, X) bool, optional
+        Where labels are known; only boundaries with both sides there count. All of
+        the image if left out.
 
     Returns
     -------
@@ -90,11 +80,11 @@ def boundary_map(
     [[0, 1, 14, 61, 100, 61, 14, 1]]
     """
     sigmas = _sigmas(delta, spacing, labels.ndim)
-    ridge = _smoothed(_edges(labels, sigmas, edges), sigmas)
+    ridge = _smoothed(_edges(labels, sigmas, edges, known=known), sigmas)
     return np.minimum(ridge, 1, out=ridge)
 
 
-def difficulty_map(
+def difficulty_map(  # noqa: PLR0913 - one argument per property of the map
     objects: NDArray[np.uint32],
     class_of: Mapping[int, int],
     *,
@@ -102,6 +92,7 @@ def difficulty_map(
     delta: float = 8.0,
     base: float = 1.0,
     spacing: Spacing | None = None,
+    known: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.float32]:
     """How much each pixel counts: more near boundaries, most between close ones.
 
@@ -120,6 +111,8 @@ def difficulty_map(
         Weight far from all boundaries, >= 0.
     spacing : tuple of float, optional
         Voxel size ([Z,] Y, X); 1 if left out.
+    known : ([Z,] Y, X) bool, optional
+        As in :func:`boundary_map`.
 
     Returns
     -------
@@ -144,130 +137,9 @@ def difficulty_map(
     [1.0, 16.0, 26.0]
     """
     sigmas = _sigmas(delta, spacing, objects.ndim)
-    edges = _weighted(_edges(objects, sigmas), objects, class_of, weights)
+    edges = _edges(objects, sigmas, known=known)
+    edges = _weighted(edges, objects, class_of, weights)
     return _smoothed(edges, sigmas) + np.float32(base)
-
-
-def boundary_target(
-    annotation: Annotation,
-    *,
-    delta: float = 2.0,
-    spacing: Spacing | None = None,
-    edges: Edges = "inner",
-) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Boundary map to learn from paint, and where it is known.
-
-    In complete regions it is the map of the full masks, except close to the region's
-    edge, beyond which a boundary may hide. Elsewhere, the depth of a partial mask has
-    no boundary, and there is one where two known classes touch; the mask's own edge
-    is none. Scribbles say nothing about boundaries, and where one contradicts a mask,
-    the mask says nothing either.
-
-    Parameters
-    ----------
-    annotation : Annotation
-        Paint of all kinds.
-    delta, spacing, edges
-        As in :func:`boundary_map`.
-
-    Returns
-    -------
-    value : ([Z,] Y, X) float32
-        0..1; 0 where unknown.
-    known : ([Z,] Y, X) uint8
-        KNOWN or IGNORE, codes like those of a class map.
-
-    Raises
-    ------
-    ValueError
-        As :func:`boundary_map`.
-
-    References
-    ----------
-    .. [1] METHODS.md section 6. The outermost pixels of what is known may be on an
-       unseen boundary themselves, so depths are measured from them.
-    """
-    sigmas = _sigmas(delta, spacing, len(annotation.shape))
-    partial, complete = undisputed_partial(annotation), undisputed_complete(annotation)
-    if complete.all():
-        whole = boundary_map(
-            annotation.full.objects, delta=delta, spacing=spacing, edges=edges
-        )
-        return whole, np.full(annotation.shape, KNOWN, np.uint8)
-    touching = _touching_classes(annotation, partial != UNPAINTED, complete, sigmas)
-    value, known = touching.astype(np.float32), touching
-    if partial.any():
-        unsure = inner_boundary(partial) | (partial == UNPAINTED)
-        known |= _beyond(unsure, REACH * delta, spacing)
-    if complete.any():
-        objects = np.where(complete, annotation.full.objects, np.uint32(UNPAINTED))
-        drawn = _smoothed(_edges(objects, sigmas, edges, known=complete), sigmas)
-        unsure = ~complete | (inner_boundary(complete) & (objects != UNPAINTED))
-        reach = REACH * delta + (CANNY_REACH if edges == "canny" else 0)
-        sure = _beyond(unsure, reach, spacing)
-        np.minimum(drawn, 1, out=value, where=sure)
-        known |= sure
-    return value, np.where(known, np.uint8(KNOWN), np.uint8(IGNORE))
-
-
-def difficulty_target(
-    annotation: Annotation,
-    *,
-    weights: Mapping[int, float],
-    delta: float = 8.0,
-    base: float = 1.0,
-    spacing: Spacing | None = None,
-) -> NDArray[np.float32]:
-    """How much each pixel counts in training.
-
-    Parameters
-    ----------
-    annotation : Annotation
-        Paint of all kinds; only full masks in complete regions show boundaries.
-    weights, delta, base, spacing
-        As in :func:`difficulty_map`.
-
-    Returns
-    -------
-    ([Z,] Y, X) float32
-        The difficulty map in complete regions, ``base`` elsewhere. An object that the
-        edge of a region cuts has no boundary there.
-
-    Raises
-    ------
-    ValueError
-        As :func:`difficulty_map`.
-
-    References
-    ----------
-    .. [1] METHODS.md section 6.
-    """
-    complete = undisputed_complete(annotation)
-    objects = np.where(complete, annotation.full.objects, np.uint32(UNPAINTED))
-    sigmas = _sigmas(delta, spacing, objects.ndim)
-    edges = _edges(objects, sigmas, known=complete)
-    edges = _weighted(edges, objects, annotation.full.class_of, weights)
-    found = _smoothed(edges, sigmas) + np.float32(base)
-    found[~complete] = base
-    return found
-
-
-def undisputed_partial(annotation: Annotation) -> NDArray[np.uint32]:
-    """Return partial masks ([Z,] Y, X) without what stronger paint decides otherwise.
-
-    Scribbles that contradict them, and full masks, whatever these say.
-    """
-    said = scribbled_classes(annotation.scribbles)
-    lost = (said != IGNORE) & (said != partial_classes(annotation))
-    lost |= annotation.scribbles == SCRIBBLE_SEPARATOR
-    lost |= annotation.complete.mask(annotation.shape)
-    return np.where(lost, np.uint32(UNPAINTED), annotation.partial.objects)
-
-
-def undisputed_complete(annotation: Annotation) -> NDArray[np.bool_]:
-    """Return ([Z,] Y, X) bool, True where full masks count and no scribble differs."""
-    full, said = full_classes(annotation), scribbled_classes(annotation.scribbles)
-    return (full != IGNORE) & ((said == IGNORE) | (said == full))
 
 
 def _weighted(
@@ -361,24 +233,3 @@ def _canny_edges(labels: NDArray[np.generic]) -> NDArray[np.bool_]:
             mask = masks[i].astype(np.float32)
             parts[i] |= canny(mask, sigma=CANNY_SIGMA, mode="nearest")
     return found
-
-
-def _touching_classes(
-    annotation: Annotation,
-    partial: NDArray[np.bool_],
-    complete: NDArray[np.bool_],
-    sigmas: tuple[float, ...],
-) -> NDArray[np.bool_]:
-    """Foreground pixels with a face neighbour that masks know as another class."""
-    classes = np.full(annotation.shape, IGNORE, np.uint8)
-    np.copyto(classes, partial_classes(annotation), where=partial)
-    np.copyto(classes, full_classes(annotation), where=complete)
-    return _edges(classes, sigmas, known=classes != IGNORE) > 0
-
-
-def _beyond(
-    members: NDArray[np.bool_], radius: float, spacing: Spacing | None
-) -> NDArray[np.bool_]:
-    """Pixels farther than ``radius`` pixels of the last axis from all members."""
-    in_pixels = None if spacing is None else tuple(s / spacing[-1] for s in spacing)
-    return ~within(members, radius, spacing=in_pixels, threads=usable_cores())

@@ -62,6 +62,36 @@ def known_classes(annotation: Annotation) -> NDArray[np.uint8]:
     return known
 
 
+def undisputed_partial(annotation: Annotation) -> NDArray[np.uint32]:
+    """Partial masks without the pixels that stronger paint decides.
+
+    Full masks replace them wherever these count, whatever they say. A scribble that
+    agrees takes nothing away; one that contradicts, and a separator, does.
+
+    Returns
+    -------
+    ([Z,] Y, X) uint32
+        Object id; UNPAINTED where a partial mask tells nothing.
+    """
+    lost = _is_disputed(partial_classes(annotation), annotation.scribbles)
+    lost |= annotation.complete.mask(annotation.shape)
+    return np.where(lost, np.uint32(UNPAINTED), annotation.partial.objects)
+
+
+def undisputed_complete(annotation: Annotation) -> NDArray[np.bool_]:
+    """Where full masks tell all about objects, so that unpainted is background.
+
+    Returns
+    -------
+    ([Z,] Y, X) bool
+        True in complete regions but where a scribble contradicts the full masks, or
+        a separator says that a border is there. A scribble that agrees takes nothing
+        away.
+    """
+    full = full_classes(annotation)
+    return (full != IGNORE) & ~_is_disputed(full, annotation.scribbles)
+
+
 def n_conflicting_pixels(annotation: Annotation) -> int:
     """Count the pixels on which two kinds of annotation say different things."""
     layers = (
@@ -143,3 +173,12 @@ def with_far_background(
     inferred = far & (known == IGNORE)
     weights = np.where(inferred, np.float32(weight), np.float32(1))
     return np.where(inferred, np.uint8(BACKGROUND), known), weights
+
+
+def _is_disputed(
+    classes: NDArray[np.uint8], scribbles: NDArray[np.uint8]
+) -> NDArray[np.bool_]:
+    """Return where scribbles keep a mask of these classes from being trusted."""
+    said = scribbled_classes(scribbles)
+    differs = (said != IGNORE) & (said != classes)
+    return differs | (scribbles == SCRIBBLE_SEPARATOR)

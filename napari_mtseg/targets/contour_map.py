@@ -3,19 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mtseg.domain.annotation import (
-    SCRIBBLE_SEPARATOR,
-    UNPAINTED,
-    Annotation,
-)
+from napari_mtseg.domain.annotation import UNPAINTED, Annotation
 from napari_mtseg.domain.targets import IGNORE
 from napari_mtseg.geometry.boundaries import inner_boundary, within
 from napari_mtseg.geometry.distances import Spacing, usable_cores
-from napari_mtseg.targets.class_map import (
-    full_classes,
-    partial_classes,
-    scribbled_classes,
-)
+from napari_mtseg.targets.class_map import undisputed_complete, undisputed_partial
 
 CONTOUR = 1
 """value of a contour map on contours"""
@@ -108,8 +100,8 @@ def contour_target(
 
     A contour is learned only where both of its sides are known: in complete regions.
     A partial mask tells that its depth holds no contour; its own edge is none. A
-    scribble tells nothing, and where it contradicts a mask the mask tells nothing
-    either.
+    scribble tells nothing; where one contradicts a mask, or is a separator, the mask
+    tells nothing either.
 
     Parameters
     ----------
@@ -133,13 +125,12 @@ def contour_target(
        on an unseen boundary, so "deeper than the radius" is measured from there.
     """
     target = np.full(annotation.shape, IGNORE, np.uint8)
-    partial = _partial_objects(annotation)
+    partial = undisputed_partial(annotation)
     if partial.any():
         edge = inner_boundary(partial, border_is_boundary=border_is_boundary)
         unsure = edge | (partial == UNPAINTED)
-        scribbled = annotation.scribbles != UNPAINTED
-        target[~_reached(unsure, radius, spacing) & ~scribbled] = NO_CONTOUR
-    complete = _uncontradicted(annotation)
+        target[~_reached(unsure, radius, spacing)] = NO_CONTOUR
+    complete = undisputed_complete(annotation)
     if complete.any():
         objects = annotation.full.objects * complete
         unsure = ~complete | (inner_boundary(complete) & (objects != UNPAINTED))
@@ -151,24 +142,6 @@ def contour_target(
         )
         np.copyto(target, contour, where=~_reached(unsure, radius, spacing))
     return target
-
-
-def _partial_objects(annotation: Annotation) -> NDArray[np.uint32]:
-    """Partial masks where no stronger paint replaces or contradicts them."""
-    said = scribbled_classes(annotation.scribbles)
-    lost = (said != IGNORE) & (said != partial_classes(annotation))
-    lost |= annotation.scribbles == SCRIBBLE_SEPARATOR
-    lost |= annotation.complete.mask(annotation.shape)
-    objects = annotation.partial.objects.copy()
-    objects[lost] = UNPAINTED
-    return objects
-
-
-def _uncontradicted(annotation: Annotation) -> NDArray[np.bool_]:
-    """Return where full masks are complete and no scribble says otherwise."""
-    full = full_classes(annotation)
-    said = scribbled_classes(annotation.scribbles)
-    return (full != IGNORE) & ((said == IGNORE) | (said == full))
 
 
 def _reached(

@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mtseg.domain.annotation import Annotation
+from napari_mtseg.domain.annotation import SCRIBBLE_SEPARATOR, Annotation
+from napari_mtseg.domain.errors import AnnotationError
 from napari_mtseg.domain.targets import IGNORE
 from napari_mtseg.geometry.distances import (
     Spacing,
@@ -11,7 +12,11 @@ from napari_mtseg.geometry.distances import (
     distance_to,
     usable_cores,
 )
-from napari_mtseg.targets.class_map import full_classes, known_classes, known_objects
+from napari_mtseg.targets.class_map import (
+    known_classes,
+    known_objects,
+    undisputed_complete,
+)
 from napari_mtseg.targets.distance_maps import (
     REACH,
     DistanceKind,
@@ -112,7 +117,8 @@ def distance_targets(  # noqa: PLR0913 - one argument per property of the map
     Where full masks hold everywhere, both bounds are the paper's map of the class's
     objects. Elsewhere they are what paint leaves possible: a side that no paint
     bounds is the end of the range, and so are both where, cut at two reaches, they
-    still are more than two reaches apart.
+    still are more than two reaches apart. On a separator masks tell nothing: an
+    outline may run there.
 
     Parameters
     ----------
@@ -145,8 +151,9 @@ def distance_targets(  # noqa: PLR0913 - one argument per property of the map
     Raises
     ------
     ValueError
-        If ``reach`` is not positive, ``spacing`` does not fit, or the rule is not
-        'trunc' although a part of the image is not known from full masks.
+        If ``reach`` is not positive or ``spacing`` does not fit.
+    AnnotationError
+        If the rule is not 'trunc' although full masks do not hold everywhere.
 
     References
     ----------
@@ -154,12 +161,16 @@ def distance_targets(  # noqa: PLR0913 - one argument per property of the map
     """
     if not 0 < reach < np.inf:
         raise ValueError(f"reach is {reach} but must be a positive number")
-    known, full = known_classes(annotation), full_classes(annotation)
-    exact = bool((full != IGNORE).all() and (known == full).all())
+    exact = bool(undisputed_complete(annotation).all())
     if rule != "trunc" and not exact:
-        raise ValueError(
-            f"rule {rule!r} needs full masks of the whole image; use 'trunc'"
+        raise AnnotationError(
+            f"Distances normalised by {rule!r} need full masks of the whole image, but "
+            "an image is painted in part, or has scribbles that contradict its full "
+            "masks or separate objects. Use 'trunc', or erase these scribbles and mark "
+            "the whole image complete."
         )
+    known = known_classes(annotation)
+    known[annotation.scribbles == SCRIBBLE_SEPARATOR] = IGNORE
     in_pixels = None if spacing is None else tuple(s / spacing[-1] for s in spacing)
     objects = annotation.full.objects if exact else known_objects(annotation)
     found: dict[int, Interval] = {}

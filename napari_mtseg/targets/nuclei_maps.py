@@ -13,7 +13,7 @@ from napari_mtseg.domain.targets import IGNORE
 from napari_mtseg.geometry.boundaries import inner_boundary, within
 from napari_mtseg.geometry.components import compact_labels, present_labels
 from napari_mtseg.geometry.distances import Spacing, distance_inside, usable_cores
-from napari_mtseg.targets.boundary_maps import undisputed_complete, undisputed_partial
+from napari_mtseg.targets.class_map import undisputed_complete, undisputed_partial
 
 
 def border_and_marker(
@@ -69,8 +69,8 @@ def nuclei_targets(
 
     In complete regions they come from the full masks, unknown where an object may
     reach beyond the region. The depth of a partial mask is marker. Known background
-    is neither, and a separator is border. A foreground stroke says nothing; where it
-    contradicts a mask, the mask says nothing either.
+    is neither, and a separator is border. A foreground stroke says nothing. Where a
+    scribble contradicts a mask, or is a separator, the mask says nothing either.
 
     Parameters
     ----------

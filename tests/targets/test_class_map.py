@@ -25,6 +25,8 @@ from napari_mtseg.targets.class_map import (
     n_conflicting_pixels,
     partial_classes,
     scribbled_classes,
+    undisputed_complete,
+    undisputed_partial,
     with_far_background,
 )
 
@@ -138,6 +140,42 @@ def test_known_foreground_bears_an_object_or_stroke_of_its_class(drawn):
     known, objects = known_classes(drawn), known_objects(drawn)
     foreground = (known != IGNORE) & (known != BACKGROUND)
     assert (objects[foreground] > 0).all()
+
+
+def test_undisputed_masks_give_way_to_scribbles_that_contradict_and_to_separators():
+    ones, strokes = [[1] * 5], [[1, 2, 3, 4, 0]]
+    drawn = annotation(partial=ones, scribbles=strokes)
+    assert undisputed_partial(drawn).tolist() == [[0, 0, 1, 0, 1]]
+    drawn = annotation(full=ones, scribbles=strokes, complete=WHOLE)
+    assert undisputed_complete(drawn).tolist() == [[0, 0, 1, 0, 1]]
+    drawn = annotation(full=[[0] * 5], scribbles=strokes, complete=WHOLE)
+    assert undisputed_complete(drawn).tolist() == [[1, 0, 0, 0, 1]]
+
+
+def test_undisputed_partial_masks_give_way_to_full_masks_that_count():
+    box = CompleteRegion(boxes=(Box(start=(0, 0), stop=(1, 2)),))
+    drawn = annotation(partial=[[7, 7, 7]], full=[[0, 7, 7]], complete=box)
+    assert undisputed_partial(drawn).tolist() == [[0, 0, 7]]
+    assert undisputed_complete(drawn).tolist() == [[1, 1, 0]]
+
+
+@given(annotations())
+def test_undisputed_masks_say_what_is_known_and_scribbles_that_agree_are_idle(drawn):
+    partial, complete = undisputed_partial(drawn), undisputed_complete(drawn)
+    known = known_classes(drawn)
+    inside = partial > 0
+    assert not (inside & complete).any()
+    assert (known[inside] == partial_classes(drawn)[inside]).all()
+    assert (known[complete] == full_classes(drawn)[complete]).all()
+    said = scribbled_classes(drawn.scribbles)
+    agrees = (said != IGNORE) & np.where(
+        drawn.complete.mask(drawn.shape),
+        said == full_classes(drawn),
+        said == partial_classes(drawn),
+    )
+    quiet = replace(drawn, scribbles=np.where(agrees, 0, drawn.scribbles))
+    assert np.array_equal(undisputed_partial(quiet), partial)
+    assert np.array_equal(undisputed_complete(quiet), complete)
 
 
 def test_objects_of_three_layers_have_different_ids():

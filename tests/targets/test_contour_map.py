@@ -148,17 +148,18 @@ def test_a_scribble_that_contradicts_a_partial_mask_is_its_edge(code):
     assert contour_target(drawn, radius=1).tolist() == [[0, 0, X, X, X, X, X, 0, 0]]
 
 
-def test_a_scribble_that_agrees_only_hides_its_own_pixel():
-    drawn = painted(partial=row(9, a0_9=1), scribbles=row(9, a4_5=SCRIBBLE_FIRST_CLASS))
-    assert contour_target(drawn, radius=1).tolist() == [[0, 0, 0, 0, X, 0, 0, 0, 0]]
+def test_a_scribble_that_agrees_takes_nothing_away():
+    mask, strokes = row(9, a0_9=1), row(9, a4_5=SCRIBBLE_FIRST_CLASS)
+    for drawn in (
+        painted(partial=mask, scribbles=strokes),
+        painted(full=mask, scribbles=strokes, complete=WHOLE),
+    ):
+        assert contour_target(drawn, radius=1).tolist() == [[0] * 9]
 
 
-def test_a_scribble_that_contradicts_a_full_mask_hides_what_it_may_change():
-    drawn = painted(
-        full=row(12, a0_12=1),
-        scribbles=row(12, a6_7=SCRIBBLE_BACKGROUND),
-        complete=WHOLE,
-    )
+@pytest.mark.parametrize("code", [SCRIBBLE_BACKGROUND, SCRIBBLE_SEPARATOR])
+def test_a_scribble_that_contradicts_a_full_mask_hides_what_it_may_change(code):
+    drawn = painted(full=row(12, a0_12=1), scribbles=row(12, a6_7=code), complete=WHOLE)
     assert contour_target(drawn, radius=1).tolist() == [
         [0, 0, 0, 0, X, X, X, X, X, 0, 0, 0]
     ]

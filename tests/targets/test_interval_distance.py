@@ -11,11 +11,13 @@ from hypothesis.extra.numpy import arrays
 from napari_mtseg.domain.annotation import (
     SCRIBBLE_BACKGROUND,
     SCRIBBLE_FIRST_CLASS,
+    SCRIBBLE_SEPARATOR,
     Box,
     CompleteRegion,
     ObjectMasks,
     empty_annotation,
 )
+from napari_mtseg.domain.errors import AnnotationError
 from napari_mtseg.geometry.distances import distance_inside, distance_to
 from napari_mtseg.targets.distance_maps import distance_map, normalised
 from napari_mtseg.targets.interval_distance import (
@@ -253,13 +255,30 @@ def test_other_classes_are_background():
 
 
 @pytest.mark.parametrize("rule", ["sym", "minmax"])
-def test_only_rule_trunc_allows_unknown_pixels(rule):
+def test_only_rule_trunc_allows_pixels_on_which_full_masks_do_not_hold(rule):
     drawn = annotation((2, 2), full=np.eye(2), complete=WHOLE)
-    distance_targets(drawn, n_classes=1, rule=rule)
-    contradicted = replace(drawn, scribbles=np.full((2, 2), SCRIBBLE_BACKGROUND, "u1"))
-    for weak in (empty_annotation((2, 2)), contradicted):
-        with pytest.raises(ValueError, match="trunc"):
+    agreed = np.eye(2, dtype=np.uint8) * SCRIBBLE_FIRST_CLASS
+    for whole in (drawn, replace(drawn, scribbles=agreed)):
+        distance_targets(whole, n_classes=1, rule=rule)
+    contradicted, separated = (
+        replace(drawn, scribbles=np.full((2, 2), code, np.uint8))
+        for code in (SCRIBBLE_BACKGROUND, SCRIBBLE_SEPARATOR)
+    )
+    for weak in (empty_annotation((2, 2)), contradicted, separated):
+        with pytest.raises(AnnotationError, match=f"^Distances normalised by '{rule}'"):
             distance_targets(weak, n_classes=1, rule=rule)
+
+
+@pytest.mark.parametrize("kind", ["partial", "full"])
+def test_an_outline_may_run_where_a_separator_crosses_a_mask(kind):
+    mask, scribbles = np.ones((1, 7), np.uint32), np.zeros((1, 7), np.uint8)
+    scribbles[0, 3] = SCRIBBLE_SEPARATOR
+    region = CompleteRegion(whole=kind == "full")
+    drawn = annotation((1, 7), scribbles=scribbles, complete=region, **{kind: mask})
+    found = distance_targets(drawn, n_classes=2, reach=1)
+    assert found[1][1].tolist() == [[-2, -2, -1, 1, -1, -2, -2]]
+    assert (found[1][0] == -2).all()
+    assert (found[2][0][0, 3], found[2][1][0, 3]) == (-1, 2), "nor background there"
 
 
 def test_distances_are_in_pixels_of_the_last_axis():

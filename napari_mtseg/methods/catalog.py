@@ -38,6 +38,24 @@ CATALOG: Mapping[str, MethodEntry] = {
             "approximation tasks (IEEE Transactions on Image Processing, 2021)",
         ),
         MethodEntry(
+            key="joint_shape",
+            title="Joint shape learning",
+            summary="Learns the distance to the boundary, or the contour, beside the "
+            "mask, for smooth and compact objects.",
+            uses="full masks; partial masks and scribbles as far as they tell",
+            source="Joint shape learning and segmentation for medical images using a "
+            "minimalistic deep network (arXiv:1901.08824, 2019)",
+        ),
+        MethodEntry(
+            key="high_resolution",
+            title="HMEDN",
+            summary="Keeps features of high resolution and weighs pixels near blurry "
+            "boundaries; nuclei mode separates touching objects.",
+            uses="full masks; partial masks and scribbles as far as they tell",
+            source="High-Resolution Encoder-Decoder Networks for Low-Contrast Medical "
+            "Image Segmentation (IEEE Transactions on Image Processing, 2020)",
+        ),
+        MethodEntry(
             key="baseline",
             title="Plain U-Net",
             summary="Learns from whatever is painted and leaves the rest open.",

@@ -163,12 +163,24 @@ class ResidualUnit(nn.Module):
     conv: Convolution
     norm: nn.Module
 
-    def __init__(self, n_channels: int, *, ndim: int, norm: Norm, slope: float) -> None:
+    def __init__(
+        self,
+        n_channels: int,
+        *,
+        ndim: int,
+        norm: Norm,
+        slope: float,
+        dilations: tuple[int | Sequence[int], int | Sequence[int]] = (1, 1),
+    ) -> None:
+        """``dilations`` are those of the first and of the second convolution."""
         super().__init__()
+        before, after = dilations
         self.first = ConvNormAct(
-            n_channels, n_channels, ndim=ndim, norm=norm, slope=slope
+            n_channels, n_channels, ndim=ndim, norm=norm, slope=slope, dilation=before
         )
-        self.conv = convolution(n_channels, n_channels, ndim=ndim, size=3, bias=False)
+        self.conv = convolution(
+            n_channels, n_channels, ndim=ndim, size=3, bias=False, dilation=after
+        )
         self.norm = normalisation(n_channels, ndim=ndim, norm=norm)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -252,15 +264,18 @@ class DecoderLevel(nn.Module):
         slope: float,
         affine: bool = True,
         up: Upsampling = "linear",
+        n_out: int | None = None,
     ) -> None:
+        """``n_out`` channels are returned, as many as in the skip if not given."""
         super().__init__()
         ndim = len(factors)
+        width = n_skip if n_out is None else n_out
         self.up = upsampling(factors, up)
         self.first = ConcatenationConv(
-            (n_deep, n_skip, n_skip), ndim=ndim, norm=norm, slope=slope, affine=affine
+            (n_deep, n_skip, width), ndim=ndim, norm=norm, slope=slope, affine=affine
         )
         self.second = ConvNormAct(
-            n_skip, n_skip, ndim=ndim, norm=norm, slope=slope, affine=affine
+            width, width, ndim=ndim, norm=norm, slope=slope, affine=affine
         )
 
     def merged(self, deep: Tensor, from_skip: Tensor) -> Tensor:
@@ -268,7 +283,7 @@ class DecoderLevel(nn.Module):
         return self.second(self.first(self.up(deep), from_skip))
 
     def forward(self, deep: Tensor, skip: Tensor) -> Tensor:
-        """Return maps of the shape of ``skip``."""
+        """Return maps of the size of ``skip``."""
         return self.merged(deep, self.first.skip(skip))
 
 
@@ -326,12 +341,12 @@ def receptive_radius(
     *,
     after_decoder: Sequence[int],
     up: Upsampling = "linear",
+    on_skips: Sequence[Sequence[int]] | None = None,
 ) -> tuple[int, ...]:
     """Return how far the support of an output pixel of a U-Net reaches, per axis.
 
     Intervals are followed from the output down to the bottleneck and back up the
-    encoder, over every position of the pooling grid; the skips lie inside that
-    support.
+    encoder, over every position of the pooling grid.
 
     Parameters
     ----------
@@ -342,27 +357,39 @@ def receptive_radius(
         after the double convolution (residual units, heads) widen the support.
     up : {"linear", "nearest"}
         How the decoder enlarges; linear upsampling reads one coarse pixel more.
+    on_skips : sequence of sequence of int, optional
+        Per decoder level, finest first, and axis: pixels of that level by which
+        layers between encoder and decoder widen the support; 0 if not given.
 
     Returns
     -------
     tuple of int
         Radius in pixels of the input, one per axis.
     """
+    plain = ((0,) * len(pools[0]),) * len(pools)
+    by_axis = zip(*(plain if on_skips is None else on_skips), strict=True)
     return tuple(
-        _axis_radius(factors, after_decoder, up=up)
-        for factors in zip(*pools, strict=True)
+        _axis_radius(factors, after_decoder, reaches, up=up)
+        for factors, reaches in zip(zip(*pools, strict=True), by_axis, strict=True)
     )
 
 
 def _axis_radius(
-    factors: Sequence[int], after_decoder: Sequence[int], *, up: Upsampling
+    factors: Sequence[int],
+    after_decoder: Sequence[int],
+    on_skips: Sequence[int],
+    *,
+    up: Upsampling,
 ) -> int:
     double_conv = 2
     radius = 0
     for position in range(math.prod(factors)):
         low = high = position
-        for factor, further in zip(factors, after_decoder, strict=True):
+        skips = []
+        levels = zip(factors, after_decoder, on_skips, strict=True)
+        for factor, further, reach in levels:
             low, high = low - double_conv - further, high + double_conv + further
+            skips.append((low - reach, high + reach))
             if up == "nearest":
                 low, high = low // factor, high // factor
             else:
@@ -370,8 +397,9 @@ def _axis_radius(
                 high = math.ceil((high + 0.5) / factor - 0.5)
         low, high = low - double_conv, high + double_conv
         for factor in reversed(factors):
-            low = low * factor - double_conv
-            high = (high + 1) * factor - 1 + double_conv
+            skip_low, skip_high = skips.pop()
+            low = min(low * factor, skip_low) - double_conv
+            high = max((high + 1) * factor - 1, skip_high) + double_conv
         radius = max(radius, position - low, high - position)
     return radius
 

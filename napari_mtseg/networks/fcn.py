@@ -101,7 +101,7 @@ class FCN(PooledNetwork):
         )
         self.heads = nn.ModuleDict(
             {
-                name: ScoreLayers((*widths[3:5], deepest), n, ndim=ndim)
+                name: ScoreLayers((widths[3], widths[4], deepest), n, ndim=ndim)
                 for name, n in heads.items()
             }
         )
@@ -129,12 +129,11 @@ class FCN(PooledNetwork):
             (N, channels, [Z,] Y, X) by head, in the order of the heads.
         """
         size = x.shape[2:]
-        x = padded_to_multiple(x, self.size_multiple)
-        maps = []
-        for stage in self.stages:
-            x = stage(x)
-            maps.append(x)
-        third, fourth, fifth = maps[2], maps[3], self.deepest(x)
+        third = padded_to_multiple(x, self.size_multiple)
+        for stage in self.stages[:3]:
+            third = stage(third)
+        fourth = self.stages[3](third)
+        fifth = self.deepest(self.stages[4](fourth))
         return {
             name: cropped(scores(third, fourth, fifth), size)
             for name, scores in self.heads.items()
@@ -167,13 +166,13 @@ class ScoreLayers(nn.Module):
             convolution(width, n_outputs, ndim=ndim, size=1, bias=True)
             for width in widths
         )
-        self.double = upsampling((2,) * ndim)
-        self.enlarge = upsampling((8,) * ndim)
+        self.up_2 = upsampling((2,) * ndim)
+        self.up_8 = upsampling((8,) * ndim)
 
     def forward(self, third: Tensor, fourth: Tensor, fifth: Tensor) -> Tensor:
         """Return ``(N, n_outputs, [Z,] Y, X)``, eight times the size of ``third``."""
-        scores = self.double(self.fifth(fifth)) + self.fourth(fourth)
-        return self.enlarge(self.double(scores) + self.third(third))
+        scores = self.up_2(self.fifth(fifth)) + self.fourth(fourth)
+        return self.up_8(self.up_2(scores) + self.third(third))
 
 
 def _stage(n_in: int, n_out: int, depth: int, *, ndim: int) -> nn.Sequential:

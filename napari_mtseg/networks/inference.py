@@ -20,6 +20,8 @@ from napari_mtseg.networks.blocks import (
     Convolution,
     ResidualUnit,
 )
+from napari_mtseg.networks.distilling_blocks import EnlargingConv
+from napari_mtseg.networks.high_resolution_pathway import DenseLink
 from napari_mtseg.networks.pooled_network import Activation
 from napari_mtseg.networks.summary import bytes_per_pixel
 
@@ -29,6 +31,7 @@ SEAM_CHECKS = 4
 _BATCH_NORMS = (nn.BatchNorm2d, nn.BatchNorm3d)
 
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
+FoldableT = TypeVar("FoldableT", bound=nn.Module)
 
 
 class SliceableImage(Protocol):
@@ -98,12 +101,17 @@ def prepared_for_inference(network: NetworkT) -> NetworkT:
     prepared = copy.deepcopy(network).eval().requires_grad_(False)
     for module in prepared.modules():
         if isinstance(module, ConcatenationConv):
-            _fold_into_sum(module)
-        elif isinstance(module, ConvNormAct | ResidualUnit):
+            module.skip = _folded_into_sum([module.deep, module.skip], module.norm)
+        elif isinstance(module, DenseLink):
+            parts = cast("list[Convolution]", list(module.parts))
+            module.parts[-1] = _folded_into_sum(parts, module.norm)
+        elif isinstance(module, ConvNormAct | ResidualUnit | EnlargingConv):
             module.conv = _folded(module.conv, module.norm)
-            module.norm = _without_batch_norm(module.norm)
+        else:
+            continue
+        module.norm = _without_batch_norm(module.norm)
     for module in prepared.modules():
-        if isinstance(module, nn.Conv2d):
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             weight = module.weight.data
             module.weight.data = weight.contiguous(memory_format=torch.channels_last)
     return prepared
@@ -341,23 +349,28 @@ def _centred_on_seam(part: slice, size: int, grid: int) -> tuple[slice, slice, s
     )
 
 
-def _fold_into_sum(module: ConcatenationConv) -> None:
-    """Fold the norm into both convolutions; the one of the skip takes the shift."""
-    norm = module.norm
+def _folded_into_sum(parts: Sequence[Convolution], norm: nn.Module) -> Convolution:
+    """Fold the norm of a sum of convolutions into all of them.
+
+    Returns the last part, which takes the shift; the others are changed.
+    """
+    *others, last = parts
     if not isinstance(norm, _BATCH_NORMS) or norm.running_var is None:
-        return
+        return last
     scale = torch.rsqrt(norm.running_var + norm.eps)
     if norm.affine:
         scale = scale * norm.weight
-    module.skip = _folded(module.skip, norm)
-    module.deep.weight.mul_(scale.view(-1, *[1] * (module.deep.weight.ndim - 1)))
-    module.norm = _without_batch_norm(norm)
+    for part in others:
+        part.weight.mul_(scale.view(-1, *[1] * (part.weight.ndim - 1)))
+    return _folded(last, norm)
 
 
-def _folded(conv: Convolution, norm: nn.Module) -> Convolution:
+def _folded(conv: FoldableT, norm: nn.Module) -> FoldableT:
     if not isinstance(norm, _BATCH_NORMS):
         return conv
-    return fuse_conv_bn_eval(cast("nn.Conv2d", conv), norm)
+    is_transposed = isinstance(conv, nn.ConvTranspose2d | nn.ConvTranspose3d)
+    folded = fuse_conv_bn_eval(cast("nn.Conv2d", conv), norm, transpose=is_transposed)
+    return cast("FoldableT", folded)
 
 
 def _without_batch_norm(norm: nn.Module) -> nn.Module:

@@ -18,7 +18,9 @@ _WINDOWED = (
 )
 
 
-def windowed_layers(module: nn.Module, *, without: str | None = None) -> list[nn.Module]:
+def windowed_layers(
+    module: nn.Module, *, without: str | None = None
+) -> list[nn.Module]:
     """Return the convolutions and poolings inside ``module``, as registered.
 
     Parameters

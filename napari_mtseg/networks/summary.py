@@ -49,7 +49,8 @@ def layer_table(
     Returns
     -------
     list of LayerRow
-        The parameters of all rows sum to those of the network.
+        The parameters of all rows sum to those of the network, but for layers that
+        run while training only.
     """
     rows: list[LayerRow] = []
     leaves = [(n, m) for n, m in network.named_modules() if not any(m.children())]

@@ -1,6 +1,6 @@
-"""The single-task U-Net: one image in, one segmentation out (METHODS.md section 4)."""
+"""The plain U-Net: all answers read the same last maps (METHODS.md section 4)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
@@ -16,18 +16,22 @@ from napari_mtseg.networks.blocks import (
     pool_rows,
     receptive_radius,
 )
-from napari_mtseg.networks.pooled_network import PooledNetwork
+from napari_mtseg.networks.high_resolution_pathway import SkipPathways
+from napari_mtseg.networks.pooled_network import Activation, PooledNetwork
 
 
 class UNet(PooledNetwork):
-    """U-Net with one head, for 2D and 3D images of any size.
+    """U-Net with 1x1 heads, for 2D and 3D images of any size.
 
     Parameters
     ----------
     in_channels : int
         Channels of the image.
-    n_outputs : int
-        Channels of the answer: classes including background.
+    heads : int or mapping of str to int
+        Channels of each answer by name; a number alone for a segmentation alone, whose
+        channels are the classes including background.
+    activations : mapping of str to {"softmax", "sigmoid", "none"}, optional
+        Of heads that do not classify; heads that the network lacks are passed over.
     ndim : int
         2 or 3.
     base : int
@@ -40,68 +44,103 @@ class UNet(PooledNetwork):
         Negative slope of the LeakyReLU.
     pools : sequence of sequence of int, optional
         Pooling factors per level and axis; 2 everywhere if not given.
+    high_resolution : int
+        Stage of the encoder, 1 for the finest, whose maps reach the decoder through a
+        high-resolution pathway as well; 0 for none.
+    high_resolution_width : int, optional
+        Channels of the pathway; those of its stage if not given.
+
+    Raises
+    ------
+    ValueError
+        If the pooling factors do not fit, or there is no such stage.
 
     References
     ----------
     .. [1] Ronneberger et al., MICCAI 2015, with normalisation, bilinear upsampling
-       and padded convolutions as in METHODS.md section 4.
+       and padded convolutions as in METHODS.md section 4; the pathway is that of
+       section 3.
     """
 
     def __init__(  # noqa: PLR0913 - one argument per property of the network
         self,
         in_channels: int,
-        n_outputs: int,
+        heads: int | Mapping[str, int],
         *,
+        activations: Mapping[str, Activation] | None = None,
         ndim: int = 2,
         base: int = 32,
         levels: int = 5,
         norm: Norm = "batch",
         slope: float = 0.01,
         pools: Sequence[Sequence[int]] | None = None,
+        high_resolution: int = 0,
+        high_resolution_width: int | None = None,
     ) -> None:
         super().__init__()
         self.pools = pool_rows(pools, ndim=ndim, levels=levels)
         self.norm: Norm = norm
-        self.head_channels = {"segmentation": n_outputs}
+        named = {"segmentation": heads} if isinstance(heads, int) else dict(heads)
+        self.head_channels = named
+        self.activations = {
+            name: kind for name, kind in (activations or {}).items() if name in named
+        }
         widths = level_widths(base, levels)
         self.encoder = Encoder(
             (in_channels, *widths), self.pools, norm=norm, slope=slope
         )
+        self.skips = SkipPathways(
+            widths[:-1],
+            self.pools,
+            stage=high_resolution,
+            width=high_resolution_width,
+            norm=norm,
+        )
         self.decoder = nn.ModuleList(
             DecoderLevel(
                 widths[level + 1],
-                widths[level],
+                self.skips.widths[level],
+                n_out=widths[level],
                 factors=self.pools[level],
                 norm=norm,
                 slope=slope,
             )
             for level in reversed(range(levels - 1))
         )
-        self.head = convolution(base, n_outputs, ndim=ndim, size=1, bias=True)
+        self.heads = nn.ModuleDict(
+            {
+                name: convolution(base, n, ndim=ndim, size=1, bias=True)
+                for name, n in named.items()
+            }
+        )
         draw_weights(self, slope=slope)
 
     @property
     def halo(self) -> tuple[int, ...]:
         """Receptive radius in pixels per axis."""
-        return receptive_radius(self.pools, after_decoder=(0,) * len(self.pools))
+        return receptive_radius(
+            self.pools,
+            after_decoder=(0,) * len(self.pools),
+            on_skips=self.skips.reach,
+        )
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
-        """Return logits.
+        """Return the answers of all heads before their activation.
 
         Parameters
         ----------
         x : (N, in_channels, [Z,] Y, X) float
             Normalised image. A size that is no multiple of ``size_multiple`` is
-            padded at its end by repetition, and the answer cropped.
+            padded at its end by repetition, and the answers cropped.
 
         Returns
         -------
         dict
-            ``"segmentation"``: (N, n_outputs, [Z,] Y, X) logits.
+            (N, channels, [Z,] Y, X) by head, in the order of the heads.
         """
         size = x.shape[2:]
-        maps = self.encoder(padded_to_multiple(x, self.size_multiple))
+        maps = self.skips(self.encoder(padded_to_multiple(x, self.size_multiple)))
         deep = maps.pop()
         for level in self.decoder:
             deep = level(deep, maps.pop())
-        return {"segmentation": cropped(self.head(deep), size)}
+        return {name: cropped(head(deep), size) for name, head in self.heads.items()}

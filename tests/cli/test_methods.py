@@ -68,8 +68,46 @@ def test_recursive_approximation_has_the_parameters_that_follow_from_its_paper()
 
 def test_the_baseline_has_the_parameters_of_a_single_task():
     assert networks("baseline") == {
-        "default": {"conv_weights": 7_843_168, "total": 7_849_058}
+        "default": {
+            "conv_weights": 7_843_168,
+            "total": 7_849_058,
+            "receptive_field": [245, 245],
+        }
     }
+
+
+def test_joint_shape_has_the_conv_weights_of_its_papers_table():
+    found = networks("joint_shape", "--channels", "3", "--classes", "2", "--all")
+    counts = {name: row["conv_weights"] for name, row in found.items()}
+    assert counts["1Enc1Dec-M"] == 7_844_256
+    assert counts["Conv-MC"] == 7_844_832
+    assert counts["Conv-MD"] == counts["default"] == 7_844_544
+    assert counts["1Enc2Dec-MC"] == 10_978_272
+    assert counts["1Enc2Dec-MD"] == 10_977_984
+    affine = networks(
+        *("joint_shape", "--channels", "3", "--classes", "2"),
+        *("--set", "norm=batch", "--set", "affine=true"),
+    )
+    assert affine["default"]["total"] == 7_850_432
+
+
+def test_hmedn_has_parameters_and_receptive_fields_near_its_papers_tables():
+    found = networks("high_resolution", "--channels", "5", "--classes", "4", "--all")
+    counts = {name: row["total"] for name, row in found.items()}
+    assert counts["DstNet1"] == 3_175_060
+    assert counts["HRDN-L1"] == 3_361_048
+    assert counts["HRDN-L2"] == 3_473_144
+    assert counts["HRDN-L3"] == 3_776_056
+    assert counts["HRDN-L4"] == 4_221_944
+    assert counts["HMEDN"] == counts["default"] == 3_791_681
+    fields = {name: row["receptive_field"][0] for name, row in found.items()}
+    assert [fields[f"DilNet{n}"] for n in (1, 2, 3)] == [133, 97, 85]
+    volumes = networks(
+        *("high_resolution", "--channels", "4", "--classes", "4"),
+        *("--ndim", "3", "--all"),
+    )
+    assert volumes["3D-L2"]["total"] == 4_206_120
+    assert volumes["3D-L3"]["total"] == 5_820_328
 
 
 def test_layers_add_up_to_the_total():

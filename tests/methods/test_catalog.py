@@ -70,7 +70,8 @@ def test_an_unknown_method_is_named():
     with pytest.raises(SettingsError) as error:
         entry("unet")
     assert str(error.value) == (
-        "There is no method 'unet'. Choose one of: recursive_approximation, baseline."
+        "There is no method 'unet'. Choose one of: recursive_approximation, "
+        "joint_shape, high_resolution, baseline."
     )
 
 

@@ -1,0 +1,1 @@
+"""HMEDN: high-resolution pathways, contour regression and a difficulty-guided loss."""

@@ -1,11 +1,13 @@
 """The real images that benchmarks measure on, prepared alike for every row."""
 
 import csv
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import tifffile
+from numpy.typing import NDArray
 from skimage.io import imread
 from skimage.transform import downscale_local_mean
 
@@ -33,6 +35,11 @@ class ImageSet:
     full_of_each_scene: bool = False
     """True if they are drawn from each scene in turn, False from all images"""
     licence: str
+    """source and licence, named in every table"""
+    split_column: str = "split"
+    """column of split.csv that says 'train' or 'test'"""
+    class_of_value: Mapping[int, int] = field(default_factory=dict)
+    """mask value -> class, 0 background; empty where masks hold what they mean"""
 
 
 IMAGE_SETS = {
@@ -61,6 +68,26 @@ IMAGE_SETS = {
             n_full=3,
             licence="HC18 fetal head ultrasound, CC BY 4.0",
         ),
+        ImageSet(
+            name="sstem_vnc",
+            colour="grey",
+            values="classes",
+            classes=("membrane", "mitochondrion", "synapse", "glia"),
+            shrink=4,
+            max_pixels=10**7,
+            n_train=15,
+            n_full=3,
+            licence="ssTEM of Drosophila larva VNC (Gerhard et al., doi "
+            "10.6084/m9.figshare.856713), CC BY-NC-SA 3.0",
+            split_column="split_block",
+            class_of_value={
+                **dict.fromkeys((0, 32, 64, 96, 128), 1),
+                191: 2,
+                223: 3,
+                159: 4,
+                255: 0,
+            },
+        ),
     )
 }
 
@@ -81,28 +108,33 @@ def prepared(data: Path, out: Path, images: ImageSet) -> list[Item]:
     """Write the images and masks of a set, shrunk, into ``out``; return them by name.
 
     Training images beyond ``n_train`` are left out evenly over the sorted names.
+
+    Raises
+    ------
+    ValueError
+        If a mask holds a value that ``class_of_value`` does not name.
     """
     with (data / "split.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if _usable(data, row, images)]
-    train = [row for row in rows if row["split"] == "train"]
-    chosen = {train[i * len(train) // images.n_train]["name"] for i in range(
-        min(images.n_train, len(train))
-    )}  # fmt: skip
+    split = images.split_column
+    train = [row for row in rows if row[split] == "train"]
+    n = min(images.n_train, len(train))
+    chosen = {train[i * len(train) // n]["name"] for i in range(n)}
     for folder in ("images", "masks"):
         (out / folder).mkdir(parents=True, exist_ok=True)
     items = []
     for row in rows:
-        if row["split"] == "train" and row["name"] not in chosen:
+        if row[split] == "train" and row["name"] not in chosen:
             continue
         item = Item(
             name=row["name"],
-            split=row["split"],
+            split=row[split],
             scene=row.get("scene") or "",
             image=out / "images" / f"{row['name']}.tif",
             mask=out / "masks" / f"{row['name']}.tif",
         )
         if not item.mask.exists():
-            _prepare(data, item, images.shrink)
+            _prepare(data, item, images)
         items.append(item)
     return items
 
@@ -112,9 +144,10 @@ def _usable(data: Path, row: dict[str, str], images: ImageSet) -> bool:
     return bool(height * width <= images.max_pixels)
 
 
-def _prepare(data: Path, item: Item, shrink: int) -> None:
+def _prepare(data: Path, item: Item, images: ImageSet) -> None:
     image = imread(data / "images" / f"{item.name}.png")
     mask = imread(data / "masks" / f"{item.name}.png")
+    shrink = images.shrink
     if shrink > 1:
         factors = (shrink, shrink, 1)[: image.ndim]
         image = np.round(downscale_local_mean(image, factors)).astype(image.dtype)
@@ -124,4 +157,17 @@ def _prepare(data: Path, item: Item, shrink: int) -> None:
         mask = grown[centres, centres][:rows, :columns]
     photometric = "rgb" if image.ndim == 3 else "minisblack"
     tifffile.imwrite(item.image, image, photometric=photometric)
-    tifffile.imwrite(item.mask, mask.astype(np.uint16))
+    tifffile.imwrite(item.mask, _meant(mask, images).astype(np.uint16))
+
+
+def _meant(mask: NDArray[np.integer], images: ImageSet) -> NDArray[np.integer]:
+    """Return the classes that the values of a mask stand for."""
+    if not images.class_of_value:
+        return mask
+    values, places = np.unique(mask, return_inverse=True)
+    unknown = sorted({int(v) for v in values} - set(images.class_of_value))
+    if unknown:
+        raise ValueError(f"masks of {images.name} hold values without class: {unknown}")
+    classes = np.array([images.class_of_value[int(v)] for v in values])
+    found: NDArray[np.integer] = classes[places].reshape(mask.shape)
+    return found

@@ -8,15 +8,26 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
-Job = Callable[..., dict[str, Any]]
+
+class Named(Protocol):
+    """What a job is given; it can be pickled."""
+
+    @property
+    def name(self) -> str:
+        """Name of the result file; a name of its own."""
+        ...
+
+
+T = TypeVar("T", bound=Named)
+Job = Callable[[T], dict[str, Any]]
 
 
 def run_jobs(
-    job: Job, arguments: Sequence[dict[str, Any]], *, results: Path, n_at_once: int
+    job: Job[T], trials: Sequence[T], *, results: Path, n_at_once: int
 ) -> list[dict[str, Any]]:
-    """Run ``job(**arguments)`` for each set of arguments that has no result yet.
+    """Run ``job(trial)`` for each trial that has no result yet.
 
     Every process computes on one thread: two one-thread trainings on two cores do
     more than one two-thread training, and disturb each other less.
@@ -24,10 +35,9 @@ def run_jobs(
     Parameters
     ----------
     job : callable
-        A function of a module; returns what JSON can hold. Its keyword ``name``
-        names the result file.
-    arguments : sequence of dict
-        One dict per job, each with a 'name' of its own.
+        A function of a module; returns what JSON can hold.
+    trials : sequence of Named
+        What each call is given.
     results : Path
         Folder of the result files; deleting one has its job done again.
     n_at_once : int
@@ -36,32 +46,32 @@ def run_jobs(
     Returns
     -------
     list of dict
-        The results in the order of ``arguments``.
+        The results in the order of ``trials``.
     """
     results.mkdir(parents=True, exist_ok=True)
-    missing = [a for a in arguments if not _file(results, a).exists()]
+    missing = [t for t in trials if not _file(results, t).exists()]
     os.environ.update(OMP_NUM_THREADS="1", OMP_WAIT_POLICY="PASSIVE")
     context = multiprocessing.get_context("spawn")
     begin = time.monotonic()
     with ProcessPoolExecutor(n_at_once, mp_context=context) as pool:
-        futures = {pool.submit(_timed, job, a): a for a in missing}
+        futures = {pool.submit(_timed, job, trial): trial for trial in missing}
         for n_done, future in enumerate(as_completed(futures), start=1):
-            argument = futures[future]
-            file = _file(results, argument)
+            trial = futures[future]
+            file = _file(results, trial)
             partial = file.with_suffix(".partial")
             partial.write_text(json.dumps(future.result()))
             partial.replace(file)
             minutes = (time.monotonic() - begin) / 60
-            line = f"{n_done}/{len(missing)} {argument['name']} ({minutes:.1f} min)\n"
+            line = f"{n_done}/{len(missing)} {trial.name} ({minutes:.1f} min)\n"
             sys.stderr.write(line)
-    return [json.loads(_file(results, a).read_text()) for a in arguments]
+    return [json.loads(_file(results, t).read_text()) for t in trials]
 
 
-def _timed(job: Job, arguments: dict[str, Any]) -> dict[str, Any]:
+def _timed(job: Job[T], trial: T) -> dict[str, Any]:
     begin = time.monotonic()
-    result = job(**arguments)
+    result = job(trial)
     return {**result, "seconds": time.monotonic() - begin}
 
 
-def _file(results: Path, arguments: dict[str, Any]) -> Path:
-    return results / f"{arguments['name']}.json"
+def _file(results: Path, trial: Named) -> Path:
+    return results / f"{trial.name}.json"

@@ -5,11 +5,16 @@ from typing import Any
 import numpy as np
 
 from benchmarks.image_sets import ImageSet
-from napari_mtseg.metrics.intervals import (
-    Interval,
-    bootstrap_mean,
-    bootstrap_paired_difference,
+from benchmarks.score_tables import (
+    DICE,
+    OBJECT_DICE,
+    OBJECT_HAUSDORFF,
+    interval_text,
+    rows_of,
+    score_table,
+    scores_of,
 )
+from napari_mtseg.metrics.intervals import bootstrap_paired_difference
 
 COMPARED = ("WL", "SL", "PL", "all paint", "full")
 OURS = ("recursive", "recursive, paint")
@@ -28,7 +33,7 @@ def table_of(
     results: list[dict[str, Any]], images: ImageSet, *, quick: bool, steps: int
 ) -> str:
     """Return the tables: scores per row, paired differences, growth per iteration."""
-    rows = list(dict.fromkeys(r["row"] for r in results))
+    rows = rows_of(results)
     n_seeds = len({r["seed"] for r in results})
     n_test = len(results[0]["test"]["dice"])
     lines = [
@@ -39,15 +44,8 @@ def table_of(
     ]
     if quick:
         lines += ["Quick run: it shows that the command works, nothing more.", ""]
-    lines += ["| row | Dice | object Dice | object Hausdorff (px) | seconds |"]
-    lines += ["|---|---|---|---|---|"]
-    for row in rows:
-        cells = [
-            _interval(bootstrap_mean(_scores(results, row, m), rng=_rng()), digits)
-            for m, digits in (("dice", 3), ("object_dice", 3), ("hausdorff", 1))
-        ]
-        seconds = np.mean([r["seconds"] for r in results if r["row"] == row])
-        lines.append(f"| {TITLES[row]} | {' | '.join(cells)} | {seconds:.0f} |")
+    columns = (DICE, OBJECT_DICE, OBJECT_HAUSDORFF)
+    lines += score_table(results, columns, titles=TITLES)
     lines += ["", *_differences(results, rows), "", *_growth(results)]
     return "\n".join(lines) + "\n"
 
@@ -55,17 +53,17 @@ def table_of(
 def _differences(results: list[dict[str, Any]], rows: list[str]) -> list[str]:
     lines = []
     for row in (r for r in OURS if r in rows):
-        ours = _scores(results, row, "dice")
+        ours = scores_of(results, row, "dice")
         lines += [f"| {TITLES[row]} minus | Dice | interval excludes 0 |"]
         lines += ["|---|---|---|"]
         for other in (r for r in COMPARED if r in rows):
-            theirs = _scores(results, other, "dice")
+            theirs = scores_of(results, other, "dice")
             difference = bootstrap_paired_difference(ours, theirs, rng=_rng())
             verdict = "yes" if difference.excludes_zero else "no"
-            cell = _interval(difference, 3)
+            cell = interval_text(difference, 3)
             lines.append(f"| {TITLES[other]} | {cell} | {verdict} |")
         if "full" in rows:
-            full = float(np.mean(_scores(results, "full", "dice")))
+            full = float(np.mean(scores_of(results, "full", "dice")))
             share = float(np.mean(ours)) / full
             lines += ["", f"Share of full supervision's Dice: {share:.3f}.", ""]
     return lines
@@ -76,6 +74,8 @@ def _growth(results: list[dict[str, Any]]) -> list[str]:
         row: np.mean([r["grown"] for r in results if r["row"] == row], axis=0)
         for row in dict.fromkeys(r["row"] for r in results if r["grown"])
     }
+    if not curves:
+        return []
     n = len(next(iter(curves.values())))
     lines = ["Dice of the growing labels of weakly annotated images, by iteration:", ""]
     lines += ["| row | " + " | ".join(str(i) for i in range(n)) + " |"]
@@ -84,19 +84,6 @@ def _growth(results: list[dict[str, Any]]) -> list[str]:
         cells = " | ".join(f"{value:.3f}" for value in curve)
         lines.append(f"| {TITLES[row]} | {cells} |")
     return lines
-
-
-def _scores(results: list[dict[str, Any]], row: str, metric: str) -> Any:
-    """(seeds, images) scores of one row."""
-    return np.array([r["test"][metric] for r in results if r["row"] == row])
-
-
-def _interval(interval: Interval, digits: int) -> str:
-    low, mean, high = (
-        f"{value:.{digits}f}" for value in (interval.low, interval.mean, interval.high)
-    )
-    undefined = f", {interval.n_undefined} undefined" if interval.n_undefined else ""
-    return f"{mean} ({low} to {high}{undefined})"
 
 
 def _rng() -> np.random.Generator:

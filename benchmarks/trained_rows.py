@@ -1,0 +1,222 @@
+"""A row of a table: one way of training, from simulated paint to scores of test images.
+
+Masks of test images never enter a project.
+"""
+
+import shutil
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import tifffile
+
+from benchmarks.image_sets import ImageSet, Item, prepared
+from napari_mtseg.domain.prediction import Prediction
+from napari_mtseg.instances.components import separate_objects
+from napari_mtseg.methods.catalog import preset, settings_of
+from napari_mtseg.storage.image_files import open_image
+from napari_mtseg.storage.project import Project
+from napari_mtseg.storage.project_names import with_suffix
+from napari_mtseg.storage.run_folder import RunFolder, find_run, runs_of
+from napari_mtseg.workflows.evaluate import evaluate_masks
+from napari_mtseg.workflows.predict import load_model
+from napari_mtseg.workflows.runs import start_run
+from napari_mtseg.workflows.scores import METRICS
+from napari_mtseg.workflows.simulate import PaintingHabits, simulate
+from napari_mtseg.workflows.train import train
+
+Paint = Literal["all full", "few full", "weak"]
+"""'all full': full masks of all training images; 'few full': full masks of some and
+partial masks of the others; 'weak': partial masks and scribbles, no full mask"""
+
+AREA = (0.2, 0.5)
+"""partial masks cover 20-50 % of an object, so that their Dice starts near 0.5"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One way of training, and what it is called in the table."""
+
+    title: str
+    method: str
+    """key of the method; its preset 'fast' comes first"""
+    shared: Mapping[str, Any] = field(default_factory=dict)
+    """settings that all rows of a table share"""
+    variant: str = ""
+    """named variant of the method, stronger than what is shared; empty for none"""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """settings of this row alone, strongest"""
+    paint: Paint
+    pieces: bool = False
+    """True if connected pieces of the class map are scored as objects, whatever the
+    method makes of it"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One row with one seed on one image set."""
+
+    row: Row
+    seed: int
+    images: ImageSet
+    data: Path
+    """folder of the image set as it was published"""
+    out: Path
+    """folder of what is made here"""
+    device: str
+
+    @property
+    def name(self) -> str:
+        """Name of the result file and of the project."""
+        title = self.row.title.replace(", ", "_").replace(" ", "_")
+        return f"{title}-{self.seed}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """A finished training."""
+
+    project: Project
+    run: RunFolder
+    items: list[Item]
+
+
+def train_and_score(trial: Trial) -> dict[str, Any]:
+    """Train one row with one seed and score it on the test images."""
+    return scored(trial, trained(trial))
+
+
+def trained(trial: Trial) -> Trained:
+    """Train one row with one seed, or go on where an earlier call was stopped."""
+    items = prepared(trial.data, trial.out / "data", trial.images)
+    project = painted_project(trial, items)
+    if runs_of(project.path):
+        run = find_run(project.path, None)
+    else:
+        run, _ = start_run(
+            project,
+            trial.row.method,
+            settings_of_row(trial.row),
+            seed=trial.seed,
+            device=trial.device,
+        )
+    deque(train(project, run), maxlen=0)
+    return Trained(project=project, run=run, items=items)
+
+
+def scored(trial: Trial, done: Trained) -> dict[str, Any]:
+    """Return what the tables need: the row's title, the seed and the test scores."""
+    scores = image_scores(done.run, done.items, trial.images, pieces=trial.row.pieces)
+    return {"row": trial.row.title, "seed": trial.seed, "test": scores}
+
+
+def settings_of_row(row: Row) -> dict[str, Any]:
+    """Return all settings of a row.
+
+    Raises
+    ------
+    SettingsError
+        If the method, the variant or a setting does not exist.
+    """
+    named = preset(row.method, row.variant, ndim=2) if row.variant else {}
+    return settings_of(
+        row.method,
+        preset_name="fast",
+        ndim=2,
+        values={**row.shared, **named, **row.values},
+    ).model_dump()
+
+
+def painted_project(trial: Trial, items: Sequence[Item]) -> Project:
+    """Make the project that an annotator would have made, or open it again."""
+    images = trial.images
+    path = with_suffix(trial.out / "projects" / trial.name)
+    marker = path / "painted"
+    if marker.exists():
+        return Project.open(path)
+    shutil.rmtree(path, ignore_errors=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    project = Project.create(path, classes=images.classes, colour=images.colour)
+    training = [item for item in items if item.split == "train"]
+    for item in training:
+        project.add_image(item.image)
+    simulate(
+        project,
+        {project.image(item.image.name).id: item.mask for item in training},
+        habits=_habits(trial, training),
+        values=images.values,
+        seed=trial.seed,
+    )
+    marker.touch()
+    return project
+
+
+def image_scores(
+    run: RunFolder, items: Sequence[Item], images: ImageSet, *, pieces: bool = False
+) -> dict[str, list[float]]:
+    """Return every metric of every test image, averaged over its classes.
+
+    A metric of an image is NaN where it is undefined for all of the classes.
+    """
+    model = load_model(run)
+    scores: dict[str, list[float]] = {metric: [] for metric in METRICS}
+    for item in items:
+        if item.split != "test":
+            continue
+        prediction = model.predict_image(open_image(item.image))
+        if pieces:
+            prediction = _with_pieces(prediction)
+        truth = tifffile.imread(item.mask).astype(np.uint32)
+        class_of = {int(i): 1 for i in np.unique(truth) if i}
+        if images.values == "classes":
+            truth, class_of = separate_objects(truth.astype(np.uint8))
+        found = evaluate_masks(
+            prediction,
+            truth,
+            class_of,
+            spacing=(1.0, 1.0),
+            n_classes=len(images.classes),
+        )
+        for metric, values in scores.items():
+            values.append(
+                _mean_of_defined([getattr(c, metric) for c in found.classes.values()])
+            )
+    return scores
+
+
+def _habits(trial: Trial, training: Sequence[Item]) -> PaintingHabits:
+    images, paint = trial.images, trial.row.paint
+    n_full = {"all full": len(training), "few full": images.n_full, "weak": 0}[paint]
+    chosen = _one_of_each_scene(training, n_full, trial.seed)
+    return PaintingHabits(
+        full_count=n_full,
+        full_images=chosen if images.full_of_each_scene else (),
+        kinds=("partial", "scribble") if paint == "weak" else ("partial",),
+        area_low=AREA[0],
+        area_high=AREA[1],
+    )
+
+
+def _one_of_each_scene(items: Sequence[Item], n: int, seed: int) -> tuple[str, ...]:
+    """Choose ``n`` images, one of each scene in turn, as an annotator would."""
+    rng = np.random.default_rng(seed)
+    by_scene: dict[str, list[str]] = {}
+    for index in rng.permutation(len(items)):
+        item = items[index]
+        by_scene.setdefault(item.scene, []).append(item.image.name)
+    turns = zip_longest(*(by_scene[scene] for scene in sorted(by_scene)))
+    return tuple([name for turn in turns for name in turn if name is not None][:n])
+
+
+def _with_pieces(prediction: Prediction) -> Prediction:
+    instances, class_of = separate_objects(prediction.classes)
+    return replace(prediction, instances=instances, class_of=class_of)
+
+
+def _mean_of_defined(values: Sequence[float]) -> float:
+    defined = [value for value in values if not np.isnan(value)]
+    return float(np.mean(defined)) if defined else float("nan")

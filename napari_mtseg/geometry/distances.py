@@ -91,6 +91,49 @@ def distance_inside(
     return np.sqrt(squares, out=squares)
 
 
+def signed_outline_distance(
+    labels: NDArray[np.generic], *, spacing: Spacing | None = None, threads: int = 1
+) -> NDArray[np.float32]:
+    """Distance to the labelled pixels minus the distance to what has another label.
+
+    The outline runs between pixels, so no value is 0: the pixels on its two sides hold
+    minus and plus one pixel. Where two labels touch, both sides are negative.
+
+    Parameters
+    ----------
+    labels : ([Z,] Y, X) bool or integer
+        Label of each pixel; 0 or False is outside of everything.
+    spacing : tuple of float, optional
+        Size of a voxel along each axis, > 0; 1 if left out.
+    threads : int
+        Threads to compute with, >= 1; the result is the same for any number.
+
+    Returns
+    -------
+    ([Z,] Y, X) float32
+        In the unit of ``spacing``, negative inside. The image edge is no outline: +inf
+        everywhere if nothing is labelled, -inf if one label fills the image.
+
+    Raises
+    ------
+    ValueError
+        If ``spacing`` does not fit the array.
+
+    References
+    ----------
+    .. [1] METHODS.md section 6: d(x, m) - d(x, not m), for each label.
+
+    Examples
+    --------
+    >>> signed_outline_distance(np.array([[0, 7, 7, 7, 0, 0]])).tolist()
+    [[1.0, -1.0, -2.0, -1.0, 1.0, 2.0]]
+    """
+    inside = labels.astype(np.bool_, copy=False)
+    distance = distance_to(inside, spacing=spacing, threads=threads)
+    distance -= distance_inside(labels, spacing=spacing, threads=threads)
+    return distance
+
+
 def nearest_label(
     labels: NDArray[LabelT], *, spacing: Spacing | None = None
 ) -> NDArray[LabelT]:
@@ -159,6 +202,23 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def relative_spacing(spacing: Sequence[float] | None, ndim: int) -> Spacing:
+    """Voxel size in pixels of the last axis, 1 along each axis where none is given.
+
+    Raises
+    ------
+    ValueError
+        If there is not one positive number for each axis.
+
+    Examples
+    --------
+    >>> relative_spacing((5.0, 0.5, 0.5), 3)
+    (10.0, 1.0, 1.0)
+    """
+    voxel = voxel_size(spacing, ndim)
+    return tuple(size / voxel[-1] for size in voxel)
 
 
 def voxel_size(spacing: Sequence[float] | None, ndim: int) -> tuple[float, ...]:

@@ -9,11 +9,7 @@ from napari_mtseg.geometry.components import (
     connected_components,
     connected_pieces,
 )
-from napari_mtseg.geometry.distances import (
-    Spacing,
-    distance_inside,
-    distance_to,
-)
+from napari_mtseg.geometry.distances import Spacing, signed_outline_distance
 
 
 def separate_objects(
@@ -128,9 +124,7 @@ def outline_distance(
     >>> outline_distance(np.array([[0, 7, 7, 7, 0, 0]])).tolist()
     [[1.0, -1.0, -2.0, -1.0, 1.0, 2.0]]
     """
-    inside = distance_inside(labels, spacing=spacing)
-    outside = distance_to(labels != 0, spacing=spacing)
-    return np.where(labels != 0, -inside, outside).astype(np.float32)
+    return signed_outline_distance(labels, spacing=spacing)
 
 
 def _with_holes_filled(

@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from napari_mtseg.domain.annotation import SCRIBBLE_SEPARATOR, UNPAINTED, Annotation
 from napari_mtseg.domain.targets import BACKGROUND, IGNORE
+from napari_mtseg.geometry.boundaries import neighbours, within
 from napari_mtseg.geometry.components import bounding_boxes
-from napari_mtseg.geometry.distances import distance_to
+from napari_mtseg.geometry.distances import relative_spacing
 from napari_mtseg.geometry.sizes import diameters
 from napari_mtseg.targets.class_map import full_classes, scribbled_classes
 
@@ -49,8 +50,8 @@ def approximation(
         return target
     known = scribbled_classes(annotation.scribbles) == BACKGROUND
     known |= full_classes(annotation) != IGNORE
-    relative = tuple(s / spacing[-1] for s in spacing)
-    known |= _near_masks(masks.objects, window, relative)
+    in_pixels = relative_spacing(spacing, target.ndim)
+    known |= _near_masks(masks.objects, window, in_pixels)
     target[~known & ~inside] = IGNORE
     return target
 
@@ -83,9 +84,8 @@ def separators(
     marked = strokes | borders
     known = complete if not strokes.any() else np.ones(annotation.shape, bool)
     target = np.where(known, np.uint8(BACKGROUND), np.uint8(IGNORE))
-    relative = tuple(s / spacing[-1] for s in spacing)
-    near = distance_to(marked, spacing=relative) <= unknown_within
-    target[near] = IGNORE
+    in_pixels = relative_spacing(spacing, target.ndim)
+    target[within(marked, unknown_within, spacing=in_pixels)] = IGNORE
     target[marked] = SEPARATOR
     return target
 
@@ -96,7 +96,7 @@ def _near_masks(
     """Whether a mask is no farther than ``window`` or its own diameter."""
     reach_of = diameters(objects, spacing=spacing)
     small = [key for key, reach in reach_of.items() if reach <= window]
-    near = distance_to(np.isin(objects, small), spacing=spacing) <= window
+    near = within(np.isin(objects, small), window, spacing=spacing)
     for key, box in bounding_boxes(objects).items():
         reach = reach_of[key]
         if reach > window:
@@ -106,7 +106,7 @@ def _near_masks(
                 for side, margin in zip(box, margins, strict=True)
             )
             mask = objects[around] == key
-            near[around] |= distance_to(mask, spacing=spacing) <= reach
+            near[around] |= within(mask, reach, spacing=spacing)
     return near
 
 
@@ -114,11 +114,8 @@ def touching_borders(objects: NDArray[np.uint32]) -> NDArray[np.bool_]:
     """Pixels of objects that have a pixel of another object as a neighbour."""
     found = np.zeros(objects.shape, bool)
     for axis in range(objects.ndim):
-        low = [slice(None)] * objects.ndim
-        high = [slice(None)] * objects.ndim
-        low[axis], high[axis] = slice(None, -1), slice(1, None)
-        a, b = objects[tuple(low)], objects[tuple(high)]
-        meet = (a != b) & (a != UNPAINTED) & (b != UNPAINTED)
-        found[tuple(low)] |= meet
-        found[tuple(high)] |= meet
+        before, after = neighbours(objects, axis)
+        meet = (before != after) & (before != UNPAINTED) & (after != UNPAINTED)
+        for side in neighbours(found, axis):
+            side |= meet
     return found

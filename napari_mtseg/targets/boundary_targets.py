@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from napari_mtseg.domain.annotation import UNPAINTED, Annotation
 from napari_mtseg.domain.targets import BACKGROUND, IGNORE
 from napari_mtseg.geometry.boundaries import inner_boundary, neighbours, within
-from napari_mtseg.geometry.distances import Spacing, usable_cores
+from napari_mtseg.geometry.distances import Spacing, relative_spacing, usable_cores
 from napari_mtseg.targets.boundary_maps import (
     CANNY_REACH,
     REACH,
@@ -154,5 +154,5 @@ def _beyond(
     members: NDArray[np.bool_], radius: float, spacing: Spacing | None
 ) -> NDArray[np.bool_]:
     """Pixels farther than ``radius`` pixels of the last axis from all members."""
-    in_pixels = None if spacing is None else tuple(s / spacing[-1] for s in spacing)
+    in_pixels = relative_spacing(spacing, members.ndim)
     return ~within(members, radius, spacing=in_pixels, threads=usable_cores())

@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from napari_mtseg.domain.annotation import (
     SCRIBBLE_BACKGROUND,
@@ -12,8 +11,8 @@ from napari_mtseg.domain.annotation import (
     Annotation,
 )
 from napari_mtseg.domain.targets import BACKGROUND, IGNORE
-from napari_mtseg.geometry.components import compact_labels
-from napari_mtseg.geometry.distances import distance_to
+from napari_mtseg.geometry.components import compact_labels, connected_components
+from napari_mtseg.geometry.distances import distance_to, relative_spacing
 from napari_mtseg.geometry.sizes import mean_diameter
 
 
@@ -88,8 +87,10 @@ def undisputed_complete(annotation: Annotation) -> NDArray[np.bool_]:
         a separator says that a border is there. A scribble that agrees takes nothing
         away.
     """
-    full = full_classes(annotation)
-    return (full != IGNORE) & ~_is_disputed(full, annotation.scribbles)
+    complete = annotation.complete.mask(annotation.shape)
+    if annotation.has_scribbles and complete.any():
+        complete &= ~_is_disputed(full_classes(annotation), annotation.scribbles)
+    return complete
 
 
 def n_conflicting_pixels(annotation: Annotation) -> int:
@@ -109,12 +110,18 @@ def n_conflicting_pixels(annotation: Annotation) -> int:
 def known_objects(annotation: Annotation) -> NDArray[np.uint32]:
     """Object or stroke number of each painted pixel, unique across the three layers.
 
-    As in :func:`known_classes`, scribble wins over full mask over partial mask.
+    As in :func:`known_classes`, scribble wins over full mask over partial mask. A
+    stroke belongs to the objects of its class where it lies on them, and is an object
+    of its own elsewhere.
+
+    Returns
+    -------
+    ([Z,] Y, X) uint32
+        0 where no object is painted; the numbers may have gaps.
     """
-    structure = np.ones((3,) * len(annotation.shape))
-    strokes, _ = ndimage.label(
-        annotation.scribbles >= SCRIBBLE_FIRST_CLASS, structure=structure
-    )
+    strokes = connected_components(annotation.scribbles >= SCRIBBLE_FIRST_CLASS)
+    if strokes.any():
+        strokes[_agrees_with_masks(annotation)] = 0
     full = annotation.full.objects * annotation.complete.mask(annotation.shape)
     _, objects = compact_labels(annotation.partial.objects)
     for layer in (full, strokes):
@@ -153,10 +160,10 @@ def far_background(
     marked |= annotation.full.objects != UNPAINTED
     if not annotation.tags.exhaustive or not marked.any():
         return np.zeros(annotation.shape, bool)
-    relative = None if spacing is None else tuple(s / spacing[-1] for s in spacing)
-    typical = mean_diameter(known_objects(annotation), spacing=relative)
+    in_pixels = relative_spacing(spacing, marked.ndim)
+    typical = mean_diameter(known_objects(annotation), spacing=in_pixels)
     reach = max(at_least, diameters * typical)
-    return distance_to(marked, spacing=relative) > reach
+    return distance_to(marked, spacing=in_pixels) > reach
 
 
 def with_far_background(
@@ -173,6 +180,13 @@ def with_far_background(
     inferred = far & (known == IGNORE)
     weights = np.where(inferred, np.float32(weight), np.float32(1))
     return np.where(inferred, np.uint8(BACKGROUND), known), weights
+
+
+def _agrees_with_masks(annotation: Annotation) -> NDArray[np.bool_]:
+    """Return where scribbles say what the strongest mask says."""
+    classes = full_classes(annotation)
+    np.copyto(classes, partial_classes(annotation), where=classes == IGNORE)
+    return classes == scribbled_classes(annotation.scribbles)
 
 
 def _is_disputed(

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from napari_mtseg.domain.annotation import UNPAINTED, Annotation
 from napari_mtseg.domain.targets import IGNORE
 from napari_mtseg.geometry.boundaries import inner_boundary, within
-from napari_mtseg.geometry.distances import Spacing, usable_cores
+from napari_mtseg.geometry.distances import Spacing, relative_spacing, usable_cores
 from napari_mtseg.targets.class_map import undisputed_complete, undisputed_partial
 
 CONTOUR = 1
@@ -148,5 +148,5 @@ def _reached(
     members: NDArray[np.bool_], radius: float, spacing: Spacing | None
 ) -> NDArray[np.bool_]:
     """Pixels within ``radius`` pixels of the last axis from a member."""
-    in_pixels = None if spacing is None else tuple(s / spacing[-1] for s in spacing)
+    in_pixels = relative_spacing(spacing, members.ndim)
     return within(members, radius, spacing=in_pixels, threads=usable_cores())

@@ -8,8 +8,8 @@ from napari_mtseg.domain.errors import AnnotationError
 from napari_mtseg.domain.targets import IGNORE
 from napari_mtseg.geometry.distances import (
     Spacing,
-    distance_inside,
-    distance_to,
+    relative_spacing,
+    signed_outline_distance,
     usable_cores,
 )
 from napari_mtseg.targets.class_map import (
@@ -171,7 +171,7 @@ def distance_targets(  # noqa: PLR0913 - one argument per property of the map
         )
     known = known_classes(annotation)
     known[annotation.scribbles == SCRIBBLE_SEPARATOR] = IGNORE
-    in_pixels = None if spacing is None else tuple(s / spacing[-1] for s in spacing)
+    in_pixels = relative_spacing(spacing, known.ndim)
     objects = annotation.full.objects if exact else known_objects(annotation)
     found: dict[int, Interval] = {}
     for number in range(1, n_classes + 1):
@@ -196,15 +196,12 @@ def distance_targets(  # noqa: PLR0913 - one argument per property of the map
 def _gap_distance(
     labels: NDArray[np.generic], spacing: Spacing | None, *, border_is_boundary: bool
 ) -> NDArray[np.float32]:
-    """Distance to the labelled pixels minus the distance to what is not the label."""
-    threads = usable_cores()
+    """Signed distance to the outlines, one of which may run along the image edge."""
     margin = 1 if border_is_boundary else 0
     within_edge = (slice(margin, -margin or None),) * labels.ndim
-    labels = np.pad(labels, margin)
-    distance = distance_to(
-        labels.astype(np.bool_, copy=False), spacing=spacing, threads=threads
+    distance = signed_outline_distance(
+        np.pad(labels, margin), spacing=spacing, threads=usable_cores()
     )
-    distance -= distance_inside(labels, spacing=spacing, threads=threads)
     return distance[within_edge]
 
 

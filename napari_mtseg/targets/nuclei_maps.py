@@ -12,7 +12,12 @@ from napari_mtseg.domain.annotation import (
 from napari_mtseg.domain.targets import IGNORE
 from napari_mtseg.geometry.boundaries import inner_boundary, within
 from napari_mtseg.geometry.components import compact_labels, present_labels
-from napari_mtseg.geometry.distances import Spacing, distance_inside, usable_cores
+from napari_mtseg.geometry.distances import (
+    Spacing,
+    distance_inside,
+    relative_spacing,
+    usable_cores,
+)
 from napari_mtseg.targets.class_map import undisputed_complete, undisputed_partial
 
 
@@ -124,7 +129,8 @@ def _maybe_cut(
     """Object pixels whose border or marker the unseen rest of an object may change."""
     if complete.all():
         return np.zeros(objects.shape, np.bool_)
-    near = within(~complete, width, spacing=_relative(spacing), threads=usable_cores())
+    in_pixels = relative_spacing(spacing, objects.ndim)
+    near = within(~complete, width, spacing=in_pixels, threads=usable_cores())
     cut = near | inner_boundary(complete)
     _, deepest = _depths(objects, width, spacing)
     thin = (objects != UNPAINTED) & (deepest <= width)
@@ -141,13 +147,9 @@ def _depths(
     """
     if not width >= 0:
         raise ValueError(f"width is {width} but must be at least 0")
-    depth = distance_inside(objects, spacing=_relative(spacing), threads=usable_cores())
+    in_pixels = relative_spacing(spacing, objects.ndim)
+    depth = distance_inside(objects, spacing=in_pixels, threads=usable_cores())
     names, numbers = compact_labels(objects)
     deepest = np.zeros(len(names), np.float32)
     np.maximum.at(deepest, numbers.ravel(), depth.ravel())
     return depth, deepest[numbers]
-
-
-def _relative(spacing: Spacing | None) -> Spacing | None:
-    """Voxel size in pixels of the last axis."""
-    return None if spacing is None else tuple(s / spacing[-1] for s in spacing)

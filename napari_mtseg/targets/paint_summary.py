@@ -18,6 +18,7 @@ from napari_mtseg.targets.class_map import (
     full_classes,
     known_classes,
     n_conflicting_pixels,
+    undisputed_complete,
 )
 
 
@@ -30,7 +31,7 @@ class PaintSummary:
     n_full: int = 0
     """images with a complete region"""
     n_whole: int = 0
-    """images whose every pixel is known from full masks"""
+    """images of which full masks tell all, and no scribble contradicts"""
     n_object_pixels: int = 0
     """pixels of objects in complete regions"""
     n_background_pixels: int = 0
@@ -98,7 +99,7 @@ def summary_of(
     return PaintSummary(
         n_images=1,
         n_full=int(annotation.has_full),
-        n_whole=int(annotation.complete.whole),
+        n_whole=int(not counts[IGNORE] and undisputed_complete(annotation).all()),
         n_object_pixels=int(counts[BACKGROUND + 1 : IGNORE].sum()),
         n_background_pixels=int(counts[BACKGROUND]),
         n_full_open=n_full_open,

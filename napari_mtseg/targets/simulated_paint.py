@@ -8,7 +8,6 @@ object's area; the other painting habits are ours.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +19,7 @@ from napari_mtseg.domain.annotation import (
     SCRIBBLE_SEPARATOR,
     UNPAINTED,
 )
+from napari_mtseg.geometry.boundaries import neighbours
 from napari_mtseg.geometry.components import bounding_boxes, box_with_margin
 from napari_mtseg.geometry.distances import Spacing, distance_to
 from napari_mtseg.targets.simulated_blob import Room, blob, largest_piece
@@ -42,7 +42,6 @@ BACKGROUND_WINDOW = 0.3
 PLANE_STEP = 5
 """In 3D, one plane in so many gets strokes; ours."""
 
-Pixel = TypeVar("Pixel", bound=np.generic)
 Box = tuple[slice, ...]
 Mask = NDArray[np.bool_]
 
@@ -232,7 +231,7 @@ class _Canvas:
         """Paint both sides of the border of a share of the touching pairs."""
         borders = []
         for axis in (1, 2):
-            a, b = _neighbours(self.objects, axis)
+            a, b = neighbours(self.objects, axis)
             touch = (a != b) & (a != UNPAINTED) & (b != UNPAINTED)
             pair = np.minimum(a, b).astype(np.uint64) << 32 | np.maximum(a, b)
             borders.append((axis, np.where(touch, pair, 0)))
@@ -241,7 +240,7 @@ class _Canvas:
         in_plane = np.zeros((len(self.strokes), 1, 1), bool)
         touched = np.zeros(self.strokes.shape, bool)
         for axis, pair in borders:
-            for side in _neighbours(touched, axis):
+            for side in neighbours(touched, axis):
                 side |= np.isin(pair, np.array(chosen, np.uint64))
         in_plane[self._planes(touched)] = True
         self.strokes[touched & in_plane] = SCRIBBLE_SEPARATOR
@@ -283,14 +282,6 @@ def _paint_one_pixel(
     places = np.flatnonzero((objects[around] == object_id) & ~taken)
     if places.size:
         painted[around].flat[places[len(places) // 2]] = object_id
-
-
-def _neighbours(
-    values: NDArray[Pixel], axis: int
-) -> tuple[NDArray[Pixel], NDArray[Pixel]]:
-    """Return all pixels that have a next one along ``axis``, and that one, as views."""
-    moved = np.moveaxis(values, axis, 0)
-    return moved[:-1], moved[1:]
 
 
 def _checked_spacing(spacing: tuple[float, ...] | None, ndim: int) -> tuple[float, ...]:

@@ -1,5 +1,7 @@
 """Distance transforms against their definition, pixel by pixel."""
 
+import os
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,6 +13,9 @@ from napari_mtseg.geometry.distances import (
     distance_inside,
     distance_to,
     nearest_label,
+    relative_spacing,
+    signed_outline_distance,
+    usable_cores,
 )
 
 SHAPES = st.one_of(
@@ -57,6 +62,28 @@ def test_distance_inside_is_the_smallest_distance_to_another_label(
     expected = np.where(flat == 0, 0, apart.min(1))
     found = distance_inside(labels, spacing=spacing)
     np.testing.assert_allclose(found.ravel(), expected, rtol=1e-6)
+
+
+@given(labels=LABELS, data=st.data())
+def test_signed_outline_distance_is_that_to_labels_or_out_of_ones_own(
+    labels: NDArray[np.uint32], data: st.DataObject
+) -> None:
+    spacing = drawn_spacing(data, labels.ndim)
+    apart = all_distances(labels.shape, spacing)
+    flat = labels.ravel()
+    across = np.where(flat == 0, flat[:, None] != 0, flat[:, None] != flat)
+    expected = np.where(across, apart, np.inf).min(0) * np.where(flat == 0, 1, -1)
+    found = signed_outline_distance(labels, spacing=spacing)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found.ravel(), expected, rtol=1e-6)
+    np.testing.assert_array_equal(
+        signed_outline_distance(labels, spacing=spacing, threads=2), found
+    )
+
+
+def test_without_an_outline_its_distance_is_infinite() -> None:
+    assert np.isposinf(signed_outline_distance(np.zeros((2, 3), bool))).all()
+    assert np.isneginf(signed_outline_distance(np.full((2, 3), 7, np.uint32))).all()
 
 
 @given(labels=LABELS, data=st.data())
@@ -121,9 +148,33 @@ def test_an_empty_array_stays_empty() -> None:
     assert nearest_label(np.zeros((0, 5), np.uint32)).shape == (0, 5)
 
 
+def test_relative_spacing_counts_in_pixels_of_the_last_axis() -> None:
+    assert relative_spacing((3.0, 0.5), 2) == (6.0, 1.0)
+    assert relative_spacing((6.0, 1.0), 2) == (6.0, 1.0)
+    assert relative_spacing(None, 3) == (1.0, 1.0, 1.0)
+
+
+def test_usable_cores_are_those_that_the_process_is_bound_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {1, 5, 6}, raising=False)
+    assert usable_cores() == 3
+
+
+@pytest.mark.parametrize(("counted", "usable"), [(6, 6), (None, 1)])
+def test_where_cores_cannot_be_bound_all_are_usable(
+    monkeypatch: pytest.MonkeyPatch, counted: int | None, usable: int
+) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: counted)
+    assert usable_cores() == usable
+
+
 @pytest.mark.parametrize("spacing", [(1.0,), (1.0, 0.0), (1.0, -2.0), (1.0, np.nan)])
 def test_a_spacing_that_does_not_fit_is_refused(spacing: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="does not fit"):
         distance_to(np.ones((2, 2), bool), spacing=spacing)
     with pytest.raises(ValueError, match="does not fit"):
         nearest_label(np.ones((2, 2), np.uint32), spacing=spacing)
+    with pytest.raises(ValueError, match="does not fit"):
+        relative_spacing(spacing, 2)

@@ -196,6 +196,45 @@ def test_full_masks_win_over_the_ids_of_partial_masks():
     assert others[0] == others[1] != first
 
 
+@pytest.mark.parametrize("layer", ["partial", "full"])
+def test_a_stroke_belongs_to_each_object_of_its_class_that_it_runs_over(layer):
+    drawn = annotation(
+        **{layer: [[8, 8, 9, 9, 0, 0]]},
+        scribbles=[[0, 3, 3, 0, 0, 0]],
+        complete=CompleteRegion(whole=layer == "full"),
+    )
+    first, also_first, second, also_second, *rest = known_objects(drawn)[0]
+    assert 0 < first == also_first != second == also_second > 0
+    assert rest == [0, 0]
+
+
+def test_a_stroke_is_an_object_of_its_own_beside_masks_and_against_them():
+    strokes = [[3, 3, 3, 3, 4, 4]]
+    drawn = annotation(partial=[[0, 8, 0, 0, 8, 8]], scribbles=strokes)
+    before, on, after, _, against, _ = known_objects(drawn)[0]
+    assert before == after == against > 0
+    assert 0 < on != before
+
+
+def test_a_stroke_on_a_partial_mask_that_a_full_mask_denies_is_its_own():
+    drawn = annotation(
+        partial=[[8, 8, 8]], full=[[0, 0, 0]], scribbles=[[0, 3, 0]], complete=WHOLE
+    )
+    left, middle, _ = known_objects(drawn)[0]
+    assert middle not in (0, left)
+
+
+@given(annotations())
+def test_strokes_that_agree_with_masks_leave_their_objects_whole(drawn):
+    said = scribbled_classes(drawn.scribbles)
+    masks = replace(drawn, scribbles=np.zeros_like(drawn.scribbles))
+    agrees = (said != IGNORE) & (said == known_classes(masks))
+    objects, of_masks = known_objects(drawn), known_objects(masks)
+    assert np.array_equal(objects[agrees], of_masks[agrees])
+    unscribbled = drawn.scribbles == 0
+    assert np.array_equal(objects[unscribbled], of_masks[unscribbled])
+
+
 @pytest.mark.parametrize("exhaustive", [False, True])
 def test_far_background_needs_the_tag(exhaustive):
     scribbles = np.zeros((1, 100), np.uint8)
@@ -213,6 +252,15 @@ def test_far_background_keeps_two_diameters_of_large_objects():
     area = np.count_nonzero(partial)
     reach = 2 * 2 * np.sqrt(area / np.pi)
     assert far_background(drawn)[20].tolist() == (np.arange(200) > 20 + reach).tolist()
+
+
+def test_strokes_inside_a_mask_do_not_shrink_the_reach_of_its_background():
+    partial, scribbles = np.zeros((41, 200), np.uint32), np.zeros((41, 200), np.uint8)
+    partial[:, :20] = 1
+    masked = annotation(partial=partial, tags=Tags(exhaustive=True))
+    scribbles[5::10, 2:18] = 3
+    both = replace(masked, scribbles=scribbles)
+    assert np.array_equal(far_background(both), far_background(masked))
 
 
 def test_far_background_measures_thick_planes_as_thick():

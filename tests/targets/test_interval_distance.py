@@ -270,6 +270,20 @@ def test_only_rule_trunc_allows_pixels_on_which_full_masks_do_not_hold(rule):
 
 
 @pytest.mark.parametrize("kind", ["partial", "full"])
+def test_a_stroke_that_agrees_with_masks_neither_cuts_nor_joins_them(kind):
+    masks = np.array([[0, 0, 7, 7, 7, 8, 8, 8, 0, 0]], np.uint32)
+    region = CompleteRegion(boxes=(Box(start=(0, 0), stop=(1, 9)),) * (kind == "full"))
+    masked = annotation(masks.shape, complete=region, **{kind: masks})
+    strokes = np.zeros(masks.shape, np.uint8)
+    strokes[0, 3:7] = SCRIBBLE_FIRST_CLASS
+    both = replace(masked, scribbles=strokes)
+    found, expected = (
+        distance_targets(drawn, n_classes=1, reach=1)[1] for drawn in (both, masked)
+    )
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("kind", ["partial", "full"])
 def test_an_outline_may_run_where_a_separator_crosses_a_mask(kind):
     mask, scribbles = np.ones((1, 7), np.uint32), np.zeros((1, 7), np.uint8)
     scribbles[0, 3] = SCRIBBLE_SEPARATOR

@@ -7,6 +7,7 @@ import pytest
 
 from napari_mtseg.domain.annotation import (
     Annotation,
+    Box,
     CompleteRegion,
     ObjectMasks,
     Tags,
@@ -61,6 +62,32 @@ def test_paint_is_counted_over_images():
         has_far_background=False,
         n_conflicts=0,
     )
+
+
+@pytest.mark.parametrize(
+    ("strokes", "n_whole"), [((), 1), ((3,), 1), ((1,), 0), ((2,), 0), ((4,), 0)]
+)
+@pytest.mark.parametrize(
+    "everywhere",
+    [
+        CompleteRegion(whole=True),
+        CompleteRegion(boxes=(Box(start=(0, 0), stop=(4, 80)),)),
+    ],
+)
+def test_an_image_is_whole_unless_a_scribble_contradicts_or_separates(
+    strokes, n_whole, everywhere
+):
+    objects = np.zeros((4, 80), np.uint32)
+    objects[0, :2] = 5
+    full = ObjectMasks(objects=objects, class_of={5: 1})
+    paint = summary_of(scribbled(*strokes, full=full, complete=everywhere))
+    assert (paint.n_full, paint.n_whole) == (1, n_whole)
+
+
+def test_a_complete_part_is_no_whole_image():
+    part = CompleteRegion(boxes=(Box(start=(0, 0), stop=(4, 79)),))
+    paint = summary_of(replace(NOTHING, complete=part))
+    assert (paint.n_full, paint.n_whole) == (1, 0)
 
 
 def test_counts_of_single_images_add_up():

@@ -104,7 +104,7 @@ class JointShape:
                 kind=s.distance,
                 rule=s.distance_norm,
                 reach=s.reach,
-                spacing=tuple(size / spacing[-1] for size in spacing),
+                spacing=spacing,
                 border_is_boundary=s.border_is_boundary,
             )
             for n_class, (low, high) in bounds.items():

@@ -78,3 +78,33 @@ class TrainingSettings(Settings):
         4.0, gt=0, le=1024, step=0.5, source="ours", unit="GiB"
     )
     """Memory that predicting one image may use for the network."""
+
+
+class PathwaySettings(TrainingSettings):
+    """Those of a U-Net that may keep high resolution as HMEDN does."""
+
+    pathway: int = setting(0, ge=0, le=7, step=1, source="paper", unit="stage")
+    """Stage of the encoder, 1 for full resolution, from which a high-resolution
+    pathway (HMEDN) leads to the decoder as well; 0 for none."""
+    pathway_width: int = setting(
+        0, ge=0, le=512, step=1, source="ours", unit="channels"
+    )
+    """Channels of the pathway; 0 for as many as the stage has."""
+
+
+def pathway_problems(pathway: int, levels: int) -> tuple[str, ...]:
+    """Return what keeps a network from having a high-resolution pathway, a sentence.
+
+    Parameters
+    ----------
+    pathway : int
+        Stage of the encoder, 1 for full resolution; 0 for none.
+    levels : int
+        Resolutions of the network; the deepest has no skip.
+    """
+    if pathway < levels:
+        return ()
+    return (
+        f"pathway={pathway} needs more than {pathway} levels, but levels is {levels}. "
+        "Set a smaller pathway or more levels.",
+    )

@@ -1,25 +1,24 @@
-"""Blocks of the U-Nets, for 2D and 3D alike, and their receptive radius."""
+"""Blocks of the networks, for 2D and 3D alike."""
 
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
-from types import EllipsisType
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from napari_mtseg.networks.pooling_grid import Upsampling, pooling, upsampling
 
 Norm = Literal["batch", "instance", "none"]
 """Normalisation after each 3x3 convolution."""
 
-Upsampling = Literal["linear", "nearest"]
-"""How coarse maps are enlarged: bilinear (trilinear), or each pixel repeated."""
+RELU = 0.0
+"""Negative slope of the LeakyReLU that makes it a plain ReLU"""
 
 Convolution = nn.Conv2d | nn.Conv3d
 
-_POOLS: dict[int, type[nn.Module]] = {2: nn.MaxPool2d, 3: nn.MaxPool3d}
 _NORMS: dict[Norm, dict[int, type[nn.Module]]] = {
     "batch": {2: nn.BatchNorm2d, 3: nn.BatchNorm3d},
     "instance": {2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d},
@@ -89,20 +88,6 @@ def normalisation(
     if norm == "none":
         return nn.Identity()
     return _NORMS[norm][ndim](n_channels, affine=affine)
-
-
-def pooling(factors: Sequence[int]) -> nn.Module:
-    """Return max-pooling by one factor per axis."""
-    return _POOLS[len(factors)](tuple(factors))
-
-
-def upsampling(factors: Sequence[int], up: Upsampling = "linear") -> nn.Module:
-    """Return parameter-free upsampling by one factor per axis."""
-    scale = tuple(float(factor) for factor in factors)
-    if up == "nearest":
-        return nn.Upsample(scale_factor=scale, mode="nearest")
-    mode = {2: "bilinear", 3: "trilinear"}[len(factors)]
-    return nn.Upsample(scale_factor=scale, mode=mode, align_corners=False)
 
 
 class ConvNormAct(nn.Module):
@@ -292,132 +277,23 @@ def level_widths(base: int, levels: int) -> tuple[int, ...]:
     return tuple(base * 2**level for level in range(levels))
 
 
-def pool_rows(
-    pools: Sequence[Sequence[int]] | None, *, ndim: int, levels: int
-) -> tuple[tuple[int, ...], ...]:
-    """Return the pooling factors per level and axis; 2 everywhere if not given.
+def draw_weights(*parts: nn.Module, slope: float) -> None:
+    """Draw the weights of blocks for LeakyReLU (He et al., ICCV 2015).
 
-    Raises
-    ------
-    ValueError
-        If there is not one row per pooling and one factor per axis.
-    """
-    if ndim not in _POOLS or levels < 2:
-        raise ValueError(
-            f"ndim must be 2 or 3 and levels 2 or more, not {ndim}, {levels}"
-        )
-    rows = (
-        tuple(map(tuple, pools)) if pools is not None else ((2,) * ndim,) * (levels - 1)
-    )
-    if len(rows) != levels - 1 or any(len(row) != ndim for row in rows):
-        raise ValueError(
-            f"{levels - 1} rows of {ndim} pooling factors needed, got {rows}"
-        )
-    return rows
-
-
-def size_multiple(pools: Sequence[Sequence[int]]) -> tuple[int, ...]:
-    """Return the product of the pooling factors of each axis."""
-    return tuple(math.prod(factors) for factors in zip(*pools, strict=True))
-
-
-def padded_to_multiple(x: Tensor, multiple: Sequence[int]) -> Tensor:
-    """Return ``x`` with its last row, column, plane repeated to the next multiple."""
-    missing = [-n % m for n, m in zip(x.shape[2:], multiple, strict=True)]
-    if not any(missing):
-        return x
-    after = [amount for n in reversed(missing) for amount in (0, n)]
-    return F.pad(x, after, mode="replicate")
-
-
-def cropped(x: Tensor, size: Sequence[int]) -> Tensor:
-    """Return the first ``size`` rows, columns and planes of ``(N, C, [Z,] Y, X)``."""
-    index: tuple[EllipsisType | slice, ...] = (..., *(slice(0, n) for n in size))
-    return x[index]
-
-
-def receptive_radius(
-    pools: Sequence[Sequence[int]],
-    *,
-    after_decoder: Sequence[int],
-    up: Upsampling = "linear",
-    on_skips: Sequence[Sequence[int]] | None = None,
-) -> tuple[int, ...]:
-    """Return how far the support of an output pixel of a U-Net reaches, per axis.
-
-    Intervals are followed from the output down to the bottleneck and back up the
-    encoder, over every position of the pooling grid.
-
-    Parameters
-    ----------
-    pools : sequence of sequence of int
-        Pooling factors per level and axis.
-    after_decoder : sequence of int
-        Per decoder level, finest first: pixels of that level by which convolutions
-        after the double convolution (residual units, heads) widen the support.
-    up : {"linear", "nearest"}
-        How the decoder enlarges; linear upsampling reads one coarse pixel more.
-    on_skips : sequence of sequence of int, optional
-        Per decoder level, finest first, and axis: pixels of that level by which
-        layers between encoder and decoder widen the support; 0 if not given.
-
-    Returns
-    -------
-    tuple of int
-        Radius in pixels of the input, one per axis.
-    """
-    plain = ((0,) * len(pools[0]),) * len(pools)
-    by_axis = zip(*(plain if on_skips is None else on_skips), strict=True)
-    return tuple(
-        _axis_radius(factors, after_decoder, reaches, up=up)
-        for factors, reaches in zip(zip(*pools, strict=True), by_axis, strict=True)
-    )
-
-
-def _axis_radius(
-    factors: Sequence[int],
-    after_decoder: Sequence[int],
-    on_skips: Sequence[int],
-    *,
-    up: Upsampling,
-) -> int:
-    double_conv = 2
-    radius = 0
-    for position in range(math.prod(factors)):
-        low = high = position
-        skips = []
-        levels = zip(factors, after_decoder, on_skips, strict=True)
-        for factor, further, reach in levels:
-            low, high = low - double_conv - further, high + double_conv + further
-            skips.append((low - reach, high + reach))
-            if up == "nearest":
-                low, high = low // factor, high // factor
-            else:
-                low = math.floor((low + 0.5) / factor - 0.5)
-                high = math.ceil((high + 0.5) / factor - 0.5)
-        low, high = low - double_conv, high + double_conv
-        for factor in reversed(factors):
-            skip_low, skip_high = skips.pop()
-            low = min(low * factor, skip_low) - double_conv
-            high = max((high + 1) * factor - 1, skip_high) + double_conv
-        radius = max(radius, position - low, high - position)
-    return radius
-
-
-def draw_weights(network: nn.Module, *, slope: float) -> None:
-    """Draw the weights of all 3x3 convolutions for LeakyReLU (He et al., ICCV 2015).
-
-    The heads keep PyTorch's draw, so that first logits are small. Ours; the
-    papers do not state their initialisation.
+    ``parts`` are the encoder and the decoders of a network. A high-resolution pathway
+    is none of them: it keeps the draw of its paper, under which its residual blocks
+    keep the scale of their maps without normalisation too. Heads of 1x1 or 3x3
+    convolutions alone keep PyTorch's draw, so that first logits are small. Ours; the
+    papers of the U-Nets do not state their initialisation.
     """
     gain = nn.init.calculate_gain("leaky_relu", slope)
-    for module in network.modules():
+    for module in (module for part in parts for module in part.modules()):
         if isinstance(module, ConcatenationConv):
-            parts = [module.deep.weight, module.skip.weight]
+            weights = [module.deep.weight, module.skip.weight]
         elif isinstance(module, ConvNormAct | ResidualUnit):
-            parts = [module.conv.weight]
+            weights = [module.conv.weight]
         else:
             continue
-        fan_in = sum(part[0].numel() for part in parts)
-        for part in parts:
-            nn.init.normal_(part, std=gain / math.sqrt(fan_in))
+        fan_in = sum(weight[0].numel() for weight in weights)
+        for weight in weights:
+            nn.init.normal_(weight, std=gain / math.sqrt(fan_in))

@@ -7,15 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from napari_mtseg.networks.blocks import (
+    RELU,
     ConvNormAct,
     Norm,
     convolution,
-    cropped,
     level_widths,
-    padded_to_multiple,
-    pool_rows,
-    size_multiple,
-    upsampling,
 )
 from napari_mtseg.networks.distilling_blocks import (
     DENSE_REACH,
@@ -24,13 +20,18 @@ from napari_mtseg.networks.distilling_blocks import (
 )
 from napari_mtseg.networks.high_resolution_pathway import (
     DILATIONS,
-    RELU,
     HighResolutionPathway,
     draw_xavier,
     is_in_plane,
     refuse_unknown_stage,
 )
 from napari_mtseg.networks.pooled_network import Activation, PooledNetwork
+from napari_mtseg.networks.pooling_grid import (
+    cropped,
+    pool_rows,
+    size_multiple,
+    upsampling,
+)
 from napari_mtseg.networks.receptive_field import (
     Interval,
     hull,
@@ -184,7 +185,7 @@ class DistillingNetwork(PooledNetwork):
             pathway's end, to be taught like the segmentation.
         """
         size = x.shape[2:]
-        maps = self.encoder(padded_to_multiple(x, self.size_multiple))
+        maps = self.encoder(self.padded(x))
         end = None
         if self.pathway is not None:
             end = self.pathway(maps[self.pathway_at])

@@ -6,8 +6,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from napari_mtseg.networks.blocks import ConvNormAct, Norm, normalisation, pooling
-from napari_mtseg.networks.high_resolution_pathway import RELU
+from napari_mtseg.networks.blocks import RELU, ConvNormAct, Norm, normalisation
+from napari_mtseg.networks.pooling_grid import pooling
 
 DENSE_REACH = 2
 """Pixels by which a dense block widens the support"""

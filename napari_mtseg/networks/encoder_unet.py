@@ -6,18 +6,16 @@ from types import MappingProxyType
 from torch import Tensor, nn
 
 from napari_mtseg.networks.blocks import (
+    RELU,
     DecoderLevel,
     DoubleConv,
     convolution,
-    cropped,
     draw_weights,
-    padded_to_multiple,
-    pool_rows,
-    upsampling,
 )
-from napari_mtseg.networks.high_resolution_pathway import RELU, SkipPathways
+from napari_mtseg.networks.high_resolution_pathway import SkipPathways
 from napari_mtseg.networks.named_encoders import SHORTCUT, EncoderName, NamedEncoder
 from napari_mtseg.networks.pooled_network import Activation, PooledNetwork
+from napari_mtseg.networks.pooling_grid import cropped, pool_rows, upsampling
 from napari_mtseg.networks.receptive_field import (
     Interval,
     hull,
@@ -117,7 +115,7 @@ class EncoderUNet(PooledNetwork):
                 for name, n in heads.items()
             }
         )
-        draw_weights(self, slope=RELU)
+        draw_weights(self.decoder, self.finest, slope=RELU)
 
     @property
     def halo(self) -> tuple[int, ...]:
@@ -140,7 +138,7 @@ class EncoderUNet(PooledNetwork):
             (N, channels, [Z,] Y, X) by head, in the order of the heads.
         """
         size = x.shape[2:]
-        *skips, deep = self.encoder(padded_to_multiple(x, self.size_multiple))
+        *skips, deep = self.encoder(self.padded(x))
         if self.skips.stage:
             skips = self.skips(skips)
         for level in self.decoder:

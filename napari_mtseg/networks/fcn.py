@@ -4,17 +4,9 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from napari_mtseg.networks.blocks import (
-    ConvNormAct,
-    convolution,
-    cropped,
-    draw_weights,
-    padded_to_multiple,
-    pool_rows,
-    pooling,
-    upsampling,
-)
+from napari_mtseg.networks.blocks import RELU, ConvNormAct, convolution, draw_weights
 from napari_mtseg.networks.pooled_network import Activation, PooledNetwork
+from napari_mtseg.networks.pooling_grid import cropped, pool_rows, pooling, upsampling
 from napari_mtseg.networks.receptive_field import (
     Interval,
     hull,
@@ -23,9 +15,6 @@ from napari_mtseg.networks.receptive_field import (
     read_by_upsampling,
     windowed_layers,
 )
-
-RELU = 0.0
-"""Negative slope of the LeakyReLU that makes it the paper's ReLU"""
 
 DEPTHS = (2, 2, 3, 3, 3)
 """3x3 convolutions of each stage of VGG16"""
@@ -129,7 +118,7 @@ class FCN(PooledNetwork):
             (N, channels, [Z,] Y, X) by head, in the order of the heads.
         """
         size = x.shape[2:]
-        third = padded_to_multiple(x, self.size_multiple)
+        third = self.padded(x)
         for stage in self.stages[:3]:
             third = stage(third)
         fourth = self.stages[3](third)

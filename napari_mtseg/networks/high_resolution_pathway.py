@@ -12,15 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from napari_mtseg.networks.blocks import (
+    RELU,
     ConvNormAct,
     Norm,
     ResidualUnit,
     convolution,
     normalisation,
 )
-
-RELU = 0.0
-"""Negative slope of the LeakyReLU that makes it the paper's ReLU"""
 
 DILATIONS = (2, 4)
 """Dilations of a pathway (those of DilNet2; which ones HRDN has is not stated)"""

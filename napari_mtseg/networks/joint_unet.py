@@ -6,21 +6,17 @@ from torch import Tensor, nn
 
 from napari_mtseg.geometry.pooling import pool_factors
 from napari_mtseg.networks.blocks import (
+    RELU,
     DecoderLevel,
     Encoder,
     Norm,
     convolution,
-    cropped,
     draw_weights,
     level_widths,
-    padded_to_multiple,
-    pool_rows,
-    receptive_radius,
 )
+from napari_mtseg.networks.high_resolution_pathway import SkipPathways
 from napari_mtseg.networks.pooled_network import Activation, PooledNetwork
-
-RELU = 0.0
-"""Negative slope of the LeakyReLU that makes it the paper's ReLU"""
+from napari_mtseg.networks.pooling_grid import cropped, pool_rows, receptive_radius
 
 
 def joint_pools(spacing: Sequence[float], levels: int) -> tuple[tuple[int, ...], ...]:
@@ -64,12 +60,14 @@ def joint_pools(spacing: Sequence[float], levels: int) -> tuple[tuple[int, ...],
 class JointDecoder(nn.Module):
     """The expanding path: nearest upsampling and a double convolution per level.
 
-    ``widths`` and ``pools`` are those of the encoder, finest level first.
+    ``widths`` and ``pools`` are those of the encoder, ``skips`` the channels of what
+    it hands over, finest level first.
     """
 
     def __init__(
         self,
         widths: Sequence[int],
+        skips: Sequence[int],
         pools: Sequence[Sequence[int]],
         *,
         norm: Norm,
@@ -79,7 +77,8 @@ class JointDecoder(nn.Module):
         self.levels = nn.ModuleList(
             DecoderLevel(
                 widths[level + 1],
-                widths[level],
+                skips[level],
+                n_out=widths[level],
                 factors=pools[level],
                 norm=norm,
                 slope=RELU,
@@ -118,15 +117,20 @@ class JointUNet(PooledNetwork):
     ndim, base, levels, norm
         As in :class:`~napari_mtseg.networks.unet.UNet`.
     affine : bool
-        Whether the normalisation learns a scale and a shift per map.
+        Whether the normalisation learns a scale and a shift per map; that of a
+        high-resolution pathway always does.
     pools : sequence of sequence of int, optional
         Pooling factors per level and axis; :func:`joint_pools` of cubic voxels if not
         given.
+    high_resolution, high_resolution_width
+        As in :class:`~napari_mtseg.networks.unet.UNet`; two decoders share the
+        pathway.
 
     Raises
     ------
     ValueError
-        If there is no head, or the pooling factors do not fit ``ndim`` and ``levels``.
+        If there is no head or no such stage, or the pooling factors do not fit
+        ``ndim`` and ``levels``.
 
     References
     ----------
@@ -148,6 +152,8 @@ class JointUNet(PooledNetwork):
         norm: Norm = "batch",
         affine: bool = False,
         pools: Sequence[Sequence[int]] | None = None,
+        high_resolution: int = 0,
+        high_resolution_width: int | None = None,
     ) -> None:
         super().__init__()
         if not heads:
@@ -166,8 +172,17 @@ class JointUNet(PooledNetwork):
         self.encoder = Encoder(
             (in_channels, *widths), self.pools, norm=norm, slope=RELU, affine=affine
         )
+        self.skips = SkipPathways(
+            widths[:-1],
+            self.pools,
+            stage=high_resolution,
+            width=high_resolution_width,
+            norm=norm,
+        )
         self.decoders = nn.ModuleList(
-            JointDecoder(widths, self.pools, norm=norm, affine=affine)
+            JointDecoder(
+                widths, self.skips.widths, self.pools, norm=norm, affine=affine
+            )
             for _ in self._heads_of
         )
         self.heads = nn.ModuleDict(
@@ -176,14 +191,19 @@ class JointUNet(PooledNetwork):
                 for name, n in heads.items()
             }
         )
-        draw_weights(self, slope=RELU)
+        draw_weights(self.encoder, self.decoders, slope=RELU)
 
     @property
     def halo(self) -> tuple[int, ...]:
         """Receptive radius in pixels per axis."""
         head = 1
         further = (head, *(0,) * (len(self.pools) - 1))
-        return receptive_radius(self.pools, after_decoder=further, up="nearest")
+        return receptive_radius(
+            self.pools,
+            after_decoder=further,
+            up="nearest",
+            on_skips=self.skips.reach,
+        )
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """Return the answers of all heads before their activation.
@@ -200,7 +220,7 @@ class JointUNet(PooledNetwork):
             (N, channels, [Z,] Y, X) by head, in the order of the heads.
         """
         size = x.shape[2:]
-        maps = self.encoder(padded_to_multiple(x, self._grid_for(size)))
+        maps = self.skips(self.encoder(self.padded(x)))
         answers: dict[str, Tensor] = {}
         last = len(self.decoders) - 1
         for number in range(len(self.decoders)):
@@ -211,14 +231,3 @@ class JointUNet(PooledNetwork):
         """Return the answers of the heads of one decoder."""
         finest = self.decoders[number](maps)
         return {name: self.heads[name](finest) for name in self._heads_of[number]}
-
-    def _grid_for(self, size: Sequence[int]) -> tuple[int, ...]:
-        """Return the grid to pad to; instance norm needs more than one deepest pixel.
-
-        Its variance of a single pixel is 0, which PyTorch refuses.
-        """
-        grid = self.size_multiple
-        is_one_pixel = all(n <= m for n, m in zip(size, grid, strict=True))
-        if self.norm == "instance" and is_one_pixel:
-            return tuple(2 * m for m in grid)
-        return grid

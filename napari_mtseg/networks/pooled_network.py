@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
 
-from torch import nn
+from torch import Tensor, nn
 
-from napari_mtseg.networks.blocks import Norm, size_multiple
+from napari_mtseg.networks.blocks import Norm
+from napari_mtseg.networks.pooling_grid import padded_to_multiple, size_multiple
 
 Activation = Literal["softmax", "sigmoid", "none"]
 """How a head's output becomes its answer: probabilities of classes that exclude each
@@ -32,3 +33,17 @@ class PooledNetwork(nn.Module):
     def norm_depends_on_tile(self) -> bool:
         """True if the answer at a pixel depends on how far the input extends."""
         return self.norm == "instance" or (self.norm == "batch" and self.training)
+
+    def padded(self, x: Tensor) -> Tensor:
+        """Return images ``(N, C, [Z,] Y, X)`` with their end repeated to the grid.
+
+        To twice the grid where a norm would measure the variance of a single value,
+        which PyTorch refuses: where the deepest map is one pixel, with instance norm,
+        and with batch norm while training on one image.
+        """
+        grid = self.size_multiple
+        is_one_pixel = all(n <= m for n, m in zip(x.shape[2:], grid, strict=True))
+        is_one_image = self.norm == "instance" or x.shape[0] == 1
+        if is_one_pixel and is_one_image and self.norm_depends_on_tile:
+            grid = tuple(2 * m for m in grid)
+        return padded_to_multiple(x, grid)

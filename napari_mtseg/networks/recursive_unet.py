@@ -13,14 +13,12 @@ from napari_mtseg.networks.blocks import (
     Norm,
     ResidualUnit,
     convolution,
-    cropped,
     draw_weights,
     level_widths,
-    padded_to_multiple,
-    pool_rows,
-    receptive_radius,
 )
+from napari_mtseg.networks.high_resolution_pathway import SkipPathways
 from napari_mtseg.networks.pooled_network import PooledNetwork
+from napari_mtseg.networks.pooling_grid import cropped, pool_rows, receptive_radius
 
 
 class MultiTaskLevel(DecoderLevel):
@@ -34,12 +32,15 @@ class MultiTaskLevel(DecoderLevel):
         n_deep: int,
         n_skip: int,
         *,
+        n_out: int,
         factors: Sequence[int],
         norm: Norm,
         slope: float,
     ) -> None:
-        super().__init__(n_deep, n_skip, factors=factors, norm=norm, slope=slope)
-        self.residual = ResidualUnit(n_skip, ndim=len(factors), norm=norm, slope=slope)
+        super().__init__(
+            n_deep, n_skip, n_out=n_out, factors=factors, norm=norm, slope=slope
+        )
+        self.residual = ResidualUnit(n_out, ndim=len(factors), norm=norm, slope=slope)
 
     def streams(
         self, segmentation: Tensor, approximation: Tensor, skip: Tensor
@@ -81,8 +82,9 @@ class RecursiveUNet(PooledNetwork):
         Decoder levels with two streams, counted from the finest.
     separator : bool
         Whether the third task, the border between touching objects, is learned.
-    ndim, base, levels, norm, slope, pools
-        As in :class:`~napari_mtseg.networks.unet.UNet`.
+    ndim, base, levels, norm, slope, pools, high_resolution, high_resolution_width
+        As in :class:`~napari_mtseg.networks.unet.UNet`; both streams of a level read
+        the skip with the pathway.
 
     References
     ----------
@@ -103,6 +105,8 @@ class RecursiveUNet(PooledNetwork):
         norm: Norm = "batch",
         slope: float = 0.01,
         pools: Sequence[Sequence[int]] | None = None,
+        high_resolution: int = 0,
+        high_resolution_width: int | None = None,
     ) -> None:
         super().__init__()
         self.pools = pool_rows(pools, ndim=ndim, levels=levels)
@@ -117,6 +121,13 @@ class RecursiveUNet(PooledNetwork):
         self.encoder = Encoder(
             (in_channels, *widths), self.pools, norm=norm, slope=slope
         )
+        self.skips = SkipPathways(
+            widths[:-1],
+            self.pools,
+            stage=high_resolution,
+            width=high_resolution_width,
+            norm=norm,
+        )
         self.decoder = nn.ModuleList()
         self.multi_task_decoder = nn.ModuleList()
         for level in reversed(range(levels - 1)):
@@ -126,7 +137,8 @@ class RecursiveUNet(PooledNetwork):
             path.append(
                 kind(
                     widths[level + 1],
-                    widths[level],
+                    self.skips.widths[level],
+                    n_out=widths[level],
                     factors=self.pools[level],
                     norm=norm,
                     slope=slope,
@@ -144,7 +156,9 @@ class RecursiveUNet(PooledNetwork):
                 ConvNormAct(base, base, ndim=ndim, norm=norm, slope=slope),
                 convolution(base, 2, ndim=ndim, size=1, bias=True),
             )
-        draw_weights(self, slope=slope)
+        draw_weights(
+            self.encoder, self.decoder, self.multi_task_decoder, self.heads, slope=slope
+        )
 
     @property
     def halo(self) -> tuple[int, ...]:
@@ -155,7 +169,9 @@ class RecursiveUNet(PooledNetwork):
             for level in range(len(self.pools))
         ]
         further[0] += "separator" in self.head_channels
-        return receptive_radius(self.pools, after_decoder=further)
+        return receptive_radius(
+            self.pools, after_decoder=further, on_skips=self.skips.reach
+        )
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """Return logits of all tasks.
@@ -173,7 +189,7 @@ class RecursiveUNet(PooledNetwork):
             logits; with a separator, ``"separator"``: (N, 2, [Z,] Y, X) logits.
         """
         size = x.shape[2:]
-        maps = self.encoder(padded_to_multiple(x, self.size_multiple))
+        maps = self.skips(self.encoder(self.padded(x)))
         deep = maps.pop()
         for level in self.decoder:
             deep = level(deep, maps.pop())

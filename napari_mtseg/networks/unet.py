@@ -9,15 +9,12 @@ from napari_mtseg.networks.blocks import (
     Encoder,
     Norm,
     convolution,
-    cropped,
     draw_weights,
     level_widths,
-    padded_to_multiple,
-    pool_rows,
-    receptive_radius,
 )
 from napari_mtseg.networks.high_resolution_pathway import SkipPathways
 from napari_mtseg.networks.pooled_network import Activation, PooledNetwork
+from napari_mtseg.networks.pooling_grid import cropped, pool_rows, receptive_radius
 
 
 class UNet(PooledNetwork):
@@ -113,7 +110,10 @@ class UNet(PooledNetwork):
                 for name, n in named.items()
             }
         )
-        draw_weights(self, slope=slope)
+        draw_weights(self.encoder, self.decoder, slope=slope)
+        self.register_load_state_dict_pre_hook(  # type: ignore[no-untyped-call]
+            _with_heads_by_name
+        )
 
     @property
     def halo(self) -> tuple[int, ...]:
@@ -139,8 +139,17 @@ class UNet(PooledNetwork):
             (N, channels, [Z,] Y, X) by head, in the order of the heads.
         """
         size = x.shape[2:]
-        maps = self.skips(self.encoder(padded_to_multiple(x, self.size_multiple)))
+        maps = self.skips(self.encoder(self.padded(x)))
         deep = maps.pop()
         for level in self.decoder:
             deep = level(deep, maps.pop())
         return {name: cropped(head(deep), size) for name, head in self.heads.items()}
+
+
+def _with_heads_by_name(
+    _: nn.Module, weights: dict[str, Tensor], prefix: str, *__: object
+) -> None:
+    """Take weights from before there were several heads: theirs was called 'head'."""
+    for part in ("weight", "bias"):
+        if (old := f"{prefix}head.{part}") in weights:
+            weights[f"{prefix}heads.segmentation.{part}"] = weights.pop(old)

@@ -535,8 +535,8 @@ ROWS = (
         "average, base_channels, "
         "batch_size, checkpoint_every, class_weighting, compile, "
         "dice_weight, flip, intensity, known_share, labels, learning_rate, "
-        "levels, min_size, norm, normalisation, patch, patch_depth, "
-        "precision, prediction_memory, preview_every, rescale, rotate, "
+        "levels, min_size, norm, normalisation, patch, patch_depth, pathway, "
+        "pathway_width, precision, prediction_memory, preview_every, rescale, rotate, "
         "schedule, slope, steps, validate_every, weight_decay.",
     ),
     Row(
@@ -578,7 +578,29 @@ ROWS = (
         prepare=a_project,
         command="train discs.mtseg --method magic",
         sentence="There is no method 'magic'. Choose one of: recursive_approximation, "
-        "baseline.",
+        "joint_shape, high_resolution, baseline.",
+    ),
+    Row(
+        what="relative distances of partial masks",
+        prepare=a_project,
+        command="train discs.mtseg --method joint_shape --set distance_norm=sym",
+        sentence="distance_norm=sym needs full masks of whole images, but 1 of 2 "
+        "training images is painted in part. Set distance_norm=trunc, or mark the "
+        "whole images complete.",
+    ),
+    Row(
+        what="several slices of a plane",
+        prepare=a_project,
+        command="train discs.mtseg --method high_resolution --set slices=5",
+        sentence="slices=5 is for 3D images but the images are 2D. Set slices=1.",
+    ),
+    Row(
+        what="pathway below the network",
+        prepare=a_project,
+        command="train discs.mtseg --method high_resolution --set pathway=4 "
+        "--set levels=3",
+        sentence="pathway=4 needs more than 4 levels, but levels is 3. Set a smaller "
+        "pathway or more levels.",
     ),
     Row(
         what="unknown preset",

@@ -18,6 +18,7 @@ from napari_mtseg.methods.catalog import (
     variants,
 )
 from napari_mtseg.methods.protocol import Task
+from napari_mtseg.targets.paint_summary import PaintSummary
 
 METHODS = tuple(CATALOG)
 
@@ -96,3 +97,28 @@ def test_settings_are_found_without_importing_torch():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "False"
+
+
+PATHWAY = "pathway=3 needs more than 3 levels, but levels is 3. Set a smaller pathway "
+
+
+@pytest.mark.parametrize("key", METHODS)
+def test_every_network_may_have_a_pathway_as_deep_as_its_last_skip(key):
+    small = {"base_channels": 2, "levels": 3, "pathway_width": 5}
+    task = Task(n_channels=1, n_classes=1, spacing=(1.0, 1.0))
+    paint = PaintSummary(
+        n_images=1, n_full=1, n_whole=1, classes=frozenset({1}), has_background=True
+    )
+    halos = []
+    for stage in (0, 1, 2):
+        values = {**small, "pathway": stage}
+        settings = settings_of(key, preset_name="fast", ndim=2, values=values)
+        method = load_method(key)(settings, task)
+        assert method.readiness(paint).problems == ()
+        halos.append(method.network().halo[0])
+    assert halos == sorted(set(halos))
+    deeper = settings_of(
+        key, preset_name="fast", ndim=2, values={**small, "pathway": 3}
+    )
+    (problem,) = load_method(key)(deeper, task).readiness(paint).problems
+    assert problem == f"{PATHWAY}or more levels."

@@ -277,3 +277,54 @@ def test_every_row_of_the_papers_tables_makes_a_network(name, ndim):
     network = maker.network().eval()
     answers = network(torch.zeros(1, 1, *(5, 16, 16)[-ndim:]))
     assert set(answers) == set(network.head_channels)
+
+
+@pytest.mark.parametrize(
+    ("name", "millions"),
+    [("DCAN", 20.77), ("E-UNet", 2.77), ("DeepMedic", 0.25), ("DenseSeg", 0.31)],
+)
+def test_networks_compared_with_have_their_own_channels(name, millions):
+    row = preset("high_resolution", name, ndim=2)
+    task = Task(n_channels=5, n_classes=3, spacing=(1.0, 1.0))
+    maker = HighResolution(HighResolutionSettings.checked(row), task)
+    with torch.device("meta"):
+        network = maker.network()
+    count = sum(parameter.numel() for parameter in network.parameters())
+    assert count / 1e6 == pytest.approx(millions, abs=0.005)
+
+
+@pytest.mark.parametrize(
+    ("network", "grid"),
+    [
+        ("dcan", (1, 4, 4)),
+        ("isensee", (4, 16, 16)),
+        ("deepmedic", (1, 3, 3)),
+        ("dense_seg", (4, 16, 16)),
+    ],
+)
+def test_networks_compared_with_pool_thick_slices_later(network, grid):
+    task = Task(n_channels=1, n_classes=1, spacing=(5.0, 1.0, 1.0))
+    settings = {"network": network, "base_channels": 2, "levels": 3}
+    maker = HighResolution(HighResolutionSettings.checked(settings), task)
+    assert maker.network().size_multiple == grid
+
+
+def test_dcan_answers_all_but_the_mask_from_a_second_decoder():
+    network = method(network="dcan", nuclei=True).network()
+    network(torch.randn(1, 1, 16, 16))["segmentation"].mean().backward()
+    second = list(network.decoders)[1:]
+    assert len(second) == 1
+    assert all(p.grad is None for p in second[0].parameters())
+    assert list(network.head_channels) == [
+        "segmentation",
+        "boundary",
+        "border",
+        "marker",
+    ]
+
+
+@pytest.mark.parametrize("network", ["dcan", "isensee", "deepmedic", "dense_seg"])
+def test_networks_compared_with_take_no_heed_of_a_pathway(network):
+    maker = method(network=network, pathway=4)
+    assert maker.readiness(summarise([exact()])).problems == ()
+    assert maker.network().head_channels == {"segmentation": 2, "boundary": 1}

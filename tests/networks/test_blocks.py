@@ -4,10 +4,7 @@ import torch
 from napari_mtseg.networks.blocks import (
     ConcatenationConv,
     DecoderLevel,
-    cropped,
     level_widths,
-    padded_to_multiple,
-    pool_rows,
     seeded,
 )
 
@@ -35,20 +32,5 @@ def test_a_sum_of_convolutions_equals_one_of_the_concatenation(ndim):
     torch.testing.assert_close(conv(deep, conv.skip(skip)), expected)
 
 
-def test_padding_repeats_the_end_and_is_cropped_away():
-    row = torch.tensor([[[[1.0, 2.0, 3.0]]]])
-    padded = padded_to_multiple(row, (2, 4))
-    assert padded[0, 0].tolist() == [[1, 2, 3, 3], [1, 2, 3, 3]]
-    assert torch.equal(cropped(padded, (1, 3)), row)
-
-
 def test_widths_double():
     assert level_widths(32, 5) == (32, 64, 128, 256, 512)
-
-
-def test_pooling_rows_must_fit_the_levels():
-    assert pool_rows(None, ndim=3, levels=3) == ((2, 2, 2), (2, 2, 2))
-    with pytest.raises(ValueError, match="2 rows of 2 pooling factors"):
-        pool_rows([(2, 2)], ndim=2, levels=3)
-    with pytest.raises(ValueError, match="ndim must be"):
-        pool_rows(None, ndim=4, levels=3)

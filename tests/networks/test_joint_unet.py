@@ -1,11 +1,12 @@
 import pytest
 import torch
-from torch import nn
 
 from napari_mtseg.networks.blocks import seeded
+from napari_mtseg.networks.high_resolution_pathway import HighResolutionPathway
 from napari_mtseg.networks.inference import prepared_for_inference
 from napari_mtseg.networks.joint_unet import JointUNet, joint_pools
 from napari_mtseg.networks.summary import layer_table, parameter_counts
+from tests.gradient_support import support_radius
 
 M = {"segmentation": 2}
 MC = {"segmentation": 2, "contour": 2}
@@ -95,32 +96,6 @@ def test_last_pooling_is_doubled_where_an_axis_is_pooled(spacing, levels, expect
     assert joint_pools(spacing, levels) == expected
 
 
-def support_radius(network, length, axis):
-    """Return how far the gradient of one output reaches along an axis.
-
-    The largest over the pooling grid. Positive weights and average pooling keep
-    gradients from cancelling and maxima from hiding what they compared.
-    """
-    network = network.eval().double()
-    for parameter in network.parameters():
-        nn.init.constant_(parameter, 1 / parameter[0].numel())
-    kind = {2: nn.AvgPool2d, 3: nn.AvgPool3d}[len(network.size_multiple)]
-    pools = network.encoder.pools
-    network.encoder.pools = nn.ModuleList(kind(p.kernel_size) for p in pools)
-    size = list(network.size_multiple)
-    grid, size[axis] = size[axis], length
-    image = torch.ones(1, 1, *size, dtype=torch.double, requires_grad=True)
-    output = network(image)["segmentation"][0, 0]
-    along = output.movedim(axis, 0).flatten(1).sum(1)
-    middle = length // 2 // grid * grid
-    radius = 0
-    for position in range(middle, middle + grid):
-        (gradient,) = torch.autograd.grad(along[position], image, retain_graph=True)
-        reached = gradient[0, 0].movedim(axis, 0).flatten(1).sum(1).nonzero().ravel()
-        radius = max(radius, position - int(reached[0]), int(reached[-1]) - position)
-    return radius
-
-
 @pytest.mark.parametrize(
     ("levels", "length", "expected"),
     [(2, 48, 16), (3, 96, 36), (4, 192, 76), (5, 384, 156)],
@@ -128,7 +103,7 @@ def support_radius(network, length, axis):
 def test_halo_is_the_support_of_the_gradient(levels, length, expected):
     network = small(M, base=1, levels=levels)
     assert network.halo == (expected, expected)
-    assert support_radius(network, length, 0) == expected
+    assert support_radius(network, length) == expected
 
 
 @pytest.mark.parametrize(
@@ -137,8 +112,40 @@ def test_halo_is_the_support_of_the_gradient(levels, length, expected):
 def test_halo_of_thick_slices_is_the_support_of_the_gradient(spacing, expected):
     network = small(M, base=1, ndim=3, pools=joint_pools(spacing, 3))
     assert network.halo == (expected, 36, 36)
-    assert support_radius(network, 64, 0) == expected
-    assert support_radius(network, 96, 1) == 36
+    assert support_radius(network, 64) == expected
+    assert support_radius(network, 96, axis=1) == 36
+
+
+@pytest.mark.parametrize(("stage", "length"), [(1, 192), (2, 384)])
+@pytest.mark.parametrize("two_decoders", [False, True])
+def test_halo_with_a_pathway_is_the_support_of_the_gradient(
+    stage, length, two_decoders
+):
+    network = small(MC, base=1, high_resolution=stage, two_decoders=two_decoders)
+    assert network.halo[0] > small(MC).halo[0]
+    for head in MC:
+        assert support_radius(network, length, head=head) == network.halo[0]
+
+
+@pytest.mark.parametrize(("axis", "length"), [(0, 72), (1, 160)])
+def test_halo_of_a_pathway_in_thick_slices_is_the_support_of_the_gradient(axis, length):
+    pools = joint_pools((5.0, 1.0, 1.0), 3)
+    network = small(M, base=1, ndim=3, pools=pools, high_resolution=1)
+    assert support_radius(network, length, axis=axis) == network.halo[axis]
+
+
+@pytest.mark.parametrize("two_decoders", [False, True])
+def test_decoders_share_one_pathway_and_each_has_a_wider_skip(two_decoders):
+    plain, further = (
+        small(MD, two_decoders=two_decoders, **pathway)
+        for pathway in ({}, {"high_resolution": 2, "high_resolution_width": 3})
+    )
+    pathway = HighResolutionPathway(4, 3, ndim=2, norm="none")
+    wider_skip = 3 * 4 * 9 * (1 + two_decoders)
+    added = parameter_counts(pathway)["total"] + wider_skip
+    assert (
+        parameter_counts(further)["total"] == parameter_counts(plain)["total"] + added
+    )
 
 
 @pytest.mark.parametrize("norm", ["none", "batch", "instance"])
@@ -163,18 +170,6 @@ def test_instance_norm_learns_from_a_patch_of_one_deepest_pixel():
     answers = network(drawn(1, 1, 8, 8))
     sum(answer.square().sum() for answer in answers.values()).backward()
     assert all(p.grad.abs().sum() > 0 for p in network.parameters())
-
-
-def test_only_instance_norm_pads_further_than_to_the_grid():
-    sizes = []
-    for norm in ("none", "instance"):
-        network = small(M, norm=norm).eval()
-        network.encoder.register_forward_pre_hook(
-            lambda _, inputs: sizes.append(tuple(inputs[0].shape[2:]))
-        )
-        network(drawn(1, 1, 8, 8))
-        network(drawn(1, 1, 8, 9))
-    assert sizes == [(8, 8), (8, 16), (16, 16), (8, 16)]
 
 
 def test_with_one_decoder_every_head_teaches_all_but_the_other_heads():
@@ -211,11 +206,19 @@ def test_upsampling_repeats_pixels():
     assert level.up(coarse)[0, 0].tolist() == [[1, 1, 1, 1, 2, 2, 2, 2]] * 4
 
 
+@pytest.mark.parametrize("stage", [0, 1, 2])
 @pytest.mark.parametrize("ndim", [2, 3])
 @pytest.mark.parametrize("affine", [False, True])
-def test_prepared_for_inference_answers_the_same(ndim, affine):
-    network = small(MCD, ndim=ndim, norm="batch", affine=affine, two_decoders=True)
-    image = drawn(2, 1, *(16,) * ndim)
+def test_prepared_for_inference_answers_the_same(ndim, affine, stage):
+    network = small(
+        MCD,
+        ndim=ndim,
+        norm="batch",
+        affine=affine,
+        two_decoders=True,
+        high_resolution=stage,
+    )
+    image = drawn(2, 1, *(5, 9, 14)[-ndim:])
     network.train()(image)
     prepared = prepared_for_inference(network.eval())
     assert not any("BatchNorm" in type(m).__name__ for m in prepared.modules())

@@ -29,3 +29,11 @@ def test_counts_of_the_specified_network():
         "conv_weights": 7_843_168,
         "total": 7_849_058,
     }
+
+
+def test_rows_of_a_pathway_count_too():
+    network = RecursiveUNet(1, 2, base=2, levels=3, high_resolution=2)
+    rows = layer_table(network, 1, (16, 24))
+    assert sum(row.parameters for row in rows) == parameter_counts(network)["total"]
+    entry = next(row for row in rows if row.name == "skips.pathway.entry.conv")
+    assert entry.output_shape == (4, 8, 12)

@@ -22,6 +22,7 @@ from napari_mtseg.domain.annotation import (
 )
 from napari_mtseg.domain.prediction import Prediction
 from napari_mtseg.domain.targets import ImageTargets
+from napari_mtseg.domain.training_settings import pathway_problems
 from napari_mtseg.geometry.pooling import pool_factors
 from napari_mtseg.growth.grabcut import grabcut_objects
 from napari_mtseg.growth.seeds import with_eroded_full_masks, with_strokes_as_seeds
@@ -67,17 +68,18 @@ class Baseline:
 
     def readiness(self, paint: PaintSummary) -> Readiness:
         """Tell whether the paint on the training images is enough, and what to know."""
-        labels, n_classes = self.settings.labels, self.task.n_classes
+        s, n_classes = self.settings, self.task.n_classes
         problems = shared_problems(
             paint,
             n_classes=n_classes,
-            needs_background=labels not in {"partial", "grabcut"},
+            needs_background=s.labels not in {"partial", "grabcut"},
         )
-        if not problems and labels == "full" and paint.n_full == 0:
+        if not problems and s.labels == "full" and paint.n_full == 0:
             problems = (
                 "labels=full was asked for but no image has a complete region. Mark "
                 "one, or set labels=all.",
             )
+        problems = problems or pathway_problems(s.pathway, s.levels)
         return Readiness(
             problems=problems, notices=shared_notices(paint, n_classes=n_classes)
         )
@@ -125,6 +127,8 @@ class Baseline:
             norm=s.norm,
             slope=s.slope,
             pools=pool_factors(self.task.spacing, s.levels),
+            high_resolution=s.pathway,
+            high_resolution_width=s.pathway_width or None,
         )
 
     def targets(self, annotation: Annotation, *, painted: Annotation) -> ImageTargets:

@@ -3,10 +3,10 @@
 from typing import Any, Literal
 
 from napari_mtseg.domain.settings import setting
-from napari_mtseg.domain.training_settings import TrainingSettings
+from napari_mtseg.domain.training_settings import PathwaySettings
 
 
-class BaselineSettings(TrainingSettings):
+class BaselineSettings(PathwaySettings):
     """What the plain U-Net learns from, and how long."""
 
     steps: int = setting(

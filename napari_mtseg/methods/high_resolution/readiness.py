@@ -1,5 +1,6 @@
 """Whether paint is enough for HMEDN, and how much it makes boundaries weigh."""
 
+from napari_mtseg.domain.training_settings import pathway_problems
 from napari_mtseg.methods.high_resolution.settings import HighResolutionSettings
 from napari_mtseg.methods.protocol import Readiness, Task
 from napari_mtseg.targets.paint_summary import (
@@ -49,11 +50,8 @@ def _problems(s: HighResolutionSettings, task: Task) -> tuple[str, ...]:
             f"pathway=1 is at full resolution, which network={s.network} does not "
             "have. Set pathway to 2, 3 or 4, or to 0 for none."
         )
-    if s.pathway > s.levels - 1 and s.network in {"distilling", "unet"}:
-        problems.append(
-            f"pathway={s.pathway} needs more than {s.pathway} levels, but levels is "
-            f"{s.levels}. Set a smaller pathway or more levels."
-        )
+    if s.network in {"distilling", "unet"}:
+        problems += pathway_problems(s.pathway, s.levels)
     return tuple(problems)
 
 

@@ -10,6 +10,10 @@ Network = Literal[
     "dilated",
     "unet",
     "fcn",
+    "dcan",
+    "isensee",
+    "deepmedic",
+    "dense_seg",
     "resnet34",
     "resnet50",
     "resnet101",
@@ -28,11 +32,12 @@ class HighResolutionSettings(TrainingSettings):
         24, ge=1, le=512, step=1, source="derived", unit="channels"
     )
     """Channels of the first level of the network; each level doubles them. Of a
-    ResNet or DenseNet, those of the decoder's last level."""
+    ResNet or DenseNet, those of the decoder's last level; of DeepMedic and DenseSeg,
+    those of the first convolution."""
     network: Network = setting("distilling", source="paper")
     """The paper's encoder-decoder with dense blocks and side channels; dilated
-    convolutions at full resolution alone; or a network that it compares with, the
-    U-Nets among them with the pathway if one is set."""
+    convolutions at full resolution alone; or a network that it compares with. Of
+    these the U-Net, the ResNets and the DenseNet take the pathway if one is set."""
     pathway: int = setting(3, ge=0, le=4, step=1, source="paper", unit="stage")
     """Stage of the encoder from which a high-resolution pathway leads to the decoder;
     0 for none. Stage 1 has full resolution."""
@@ -158,6 +163,22 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "3D-L3": {"base_channels": 16, "pathway": 3, "dropout": 0.2, "contour": False},
     "U-Net": {"network": "unet", "base_channels": 32, "pathway": 0, **_PLAIN},
     "FCN": {"network": "fcn", "base_channels": 64, "pathway": 0, **_PLAIN},
+    "DCAN": {
+        "network": "dcan",
+        "base_channels": 44,
+        "pathway": 0,
+        "contour": True,
+        "difficulty": False,
+    },
+    "E-UNet": {
+        "network": "isensee",
+        "base_channels": 16,
+        "norm": "instance",
+        "pathway": 0,
+        **_PLAIN,
+    },
+    "DeepMedic": {"network": "deepmedic", "base_channels": 30, "pathway": 0, **_PLAIN},
+    "DenseSeg": {"network": "dense_seg", "base_channels": 32, "pathway": 0, **_PLAIN},
     "ResNet34": {"network": "resnet34", **_NUCLEI, "pathway": 0},
     "ResNet101": {"network": "resnet101", **_NUCLEI, "pathway": 0},
     "DenseNet121": {"network": "densenet121", **_NUCLEI, "pathway": 0},

@@ -136,6 +136,8 @@ class JointShape:
             norm=s.norm,
             affine=s.affine,
             pools=joint_pools(self.task.spacing, s.levels),
+            high_resolution=s.pathway,
+            high_resolution_width=s.pathway_width or None,
         )
 
     def losses(

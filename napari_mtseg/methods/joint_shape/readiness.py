@@ -1,5 +1,6 @@
 """Whether paint is enough for joint shape learning, and what else to know."""
 
+from napari_mtseg.domain.training_settings import pathway_problems
 from napari_mtseg.methods.joint_shape.settings import JointShapeSettings
 from napari_mtseg.methods.protocol import Readiness, Task
 from napari_mtseg.targets.paint_summary import (
@@ -34,7 +35,7 @@ def _problems(
         problems.append(
             "ellipses=true is for 2D images but the images are 3D. Set ellipses=false."
         )
-    return tuple(problems)
+    return (*problems, *pathway_problems(s.pathway, s.levels))
 
 
 def _notices(paint: PaintSummary, s: JointShapeSettings) -> tuple[str, ...]:

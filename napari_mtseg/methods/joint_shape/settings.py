@@ -3,12 +3,12 @@
 from typing import Any, Literal
 
 from napari_mtseg.domain.settings import setting
-from napari_mtseg.domain.training_settings import Norm, TrainingSettings
+from napari_mtseg.domain.training_settings import Norm, PathwaySettings
 
 Variant = Literal["mask", "mask+contour", "mask+distance", "mask+contour+distance"]
 
 
-class JointShapeSettings(TrainingSettings):
+class JointShapeSettings(PathwaySettings):
     """Which shapes are learned beside the mask, and how they are measured."""
 
     steps: int = setting(

@@ -133,6 +133,8 @@ class RecursiveApproximation:
             norm=s.norm,
             slope=s.slope,
             pools=pool_factors(self.task.spacing, s.levels),
+            high_resolution=s.pathway,
+            high_resolution_width=s.pathway_width or None,
         )
 
     def targets(self, annotation: Annotation, *, painted: Annotation) -> ImageTargets:

@@ -1,5 +1,6 @@
 """Whether paint is enough for recursive approximation, and what else to know."""
 
+from napari_mtseg.domain.training_settings import pathway_problems
 from napari_mtseg.methods.protocol import Readiness
 from napari_mtseg.methods.recursive_approximation.settings import (
     RecursiveApproximationSettings,
@@ -48,7 +49,7 @@ def _problems(
             "separation=on was asked for but there is neither a separator nor a "
             "full mask. Draw one, or set separation=auto."
         )
-    return tuple(problems)
+    return (*problems, *pathway_problems(s.pathway, s.levels))
 
 
 def _notices(paint: PaintSummary, s: RecursiveApproximationSettings) -> tuple[str, ...]:

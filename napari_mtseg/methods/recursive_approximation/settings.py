@@ -3,10 +3,10 @@
 from typing import Any, Literal
 
 from napari_mtseg.domain.settings import setting
-from napari_mtseg.domain.training_settings import TrainingSettings
+from napari_mtseg.domain.training_settings import PathwaySettings
 
 
-class RecursiveApproximationSettings(TrainingSettings):
+class RecursiveApproximationSettings(PathwaySettings):
     """How the labels grow, and what the tasks weigh."""
 
     iterations: int = setting(

@@ -16,6 +16,7 @@ from typing import Any
 from benchmarks.image_sets import ImageSet
 from benchmarks.row_command import (
     Plan,
+    chosen_rows,
     header,
     images_of,
     parsed,
@@ -100,6 +101,7 @@ def main() -> None:
     arguments = parsed(row_parser(__doc__, steps=250, weak=True))
     steps, weak = steps_of(arguments), arguments.weak
     names = row_names(images_of(arguments), quick=arguments.quick, weak=weak)
+    names = chosen_rows(arguments, names)
     rows = [row_of(name, steps=steps, weak=weak) for name in names]
     plan = plan_of(arguments, "high_resolution", rows)
     published(plan, tables_of(plan, results_of(arguments, plan), weak=weak))

@@ -13,6 +13,7 @@ from typing import Any
 
 from benchmarks.row_command import (
     Plan,
+    chosen_rows,
     header,
     parsed,
     plan_of,
@@ -66,7 +67,8 @@ def main() -> None:
     """Run the benchmark and print its tables."""
     arguments = parsed(row_parser(__doc__, steps=250, weak=True))
     steps, weak = steps_of(arguments), arguments.weak
-    names = WEAK_ROWS if weak else QUICK_ROWS if arguments.quick else ROWS
+    known = WEAK_ROWS if weak else QUICK_ROWS if arguments.quick else ROWS
+    names = chosen_rows(arguments, known)
     rows = [row_of(name, steps=steps, weak=weak) for name in names]
     plan = plan_of(arguments, "joint_shape", rows)
     published(plan, tables_of(plan, results_of(arguments, plan), weak=weak))

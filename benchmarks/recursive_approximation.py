@@ -14,7 +14,14 @@ import numpy as np
 import tifffile
 
 from benchmarks.recursive_approximation_table import table_of
-from benchmarks.row_command import Plan, images_of, parsed, results_of, row_parser
+from benchmarks.row_command import (
+    Plan,
+    chosen_rows,
+    images_of,
+    parsed,
+    results_of,
+    row_parser,
+)
 from benchmarks.trained_rows import Paint, Row, Trained, Trial, scored, trained
 from napari_mtseg.metrics.overlap import dice
 
@@ -45,14 +52,13 @@ LAST_SHARE = 0.4
 
 def main() -> None:
     """Run the benchmark and print its tables."""
-    parser = row_parser(__doc__, steps=480)
-    parser.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS))
-    arguments = parsed(parser)
+    arguments = parsed(row_parser(__doc__, steps=480))
     quick, images = arguments.quick, images_of(arguments)
     steps = min(arguments.steps, 80) if quick else arguments.steps
+    names = chosen_rows(arguments, QUICK_ROWS if quick else tuple(ROWS))
     plan = Plan(
         images=images,
-        rows=[_row(name, steps) for name in (QUICK_ROWS if quick else arguments.rows)],
+        rows=[_row(name, steps) for name in names],
         n_seeds=1 if quick else arguments.seeds,
         steps=steps,
         quick=quick,

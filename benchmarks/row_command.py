@@ -44,6 +44,7 @@ def row_parser(
     )
     parser.add_argument("--quick", action="store_true", help="one seed, few images")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--rows", nargs="+", metavar="ROW", help="some rows only")
     parser.add_argument("--steps", type=int, default=steps, help="optimiser steps")
     parser.add_argument("--jobs", type=int, default=2, help="trainings at once")
     parser.add_argument("--device", default="cpu")
@@ -74,6 +75,21 @@ def images_of(arguments: argparse.Namespace) -> ImageSet:
     if not arguments.quick:
         return images
     return replace(images, n_train=min(images.n_train, N_QUICK))
+
+
+def chosen_rows(arguments: argparse.Namespace, rows: Sequence[str]) -> tuple[str, ...]:
+    """Return those of ``rows`` that were asked for, all of them by default.
+
+    Ends the program if there is no such row.
+    """
+    if not arguments.rows:
+        return tuple(rows)
+    if unknown := set(arguments.rows) - set(rows):
+        raise SystemExit(
+            f"there is no row {', '.join(sorted(unknown))}; the rows of this run are: "
+            f"{', '.join(rows)}"
+        )
+    return tuple(row for row in rows if row in arguments.rows)
 
 
 def steps_of(arguments: argparse.Namespace) -> int:

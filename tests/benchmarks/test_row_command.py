@@ -44,3 +44,25 @@ def test_the_lines_above_a_table_name_the_licence_and_say_what_was_painted(tmp_p
     assert "2 test images, 4 classes averaged within each image" in text
     assert "15 training images with full masks; 3 seed(s), 9 steps" in text
     assert "Quick run: it shows that the command works, nothing more." in text
+
+
+"""The arguments that all commands of rows share."""
+
+import argparse
+
+import pytest
+
+from benchmarks.row_command import chosen_rows
+
+
+def test_all_rows_are_trained_unless_some_are_named():
+    everything = argparse.Namespace(rows=None)
+    assert chosen_rows(everything, ("a", "b")) == ("a", "b")
+    named = argparse.Namespace(rows=["c", "a"])
+    assert chosen_rows(named, ("a", "b", "c")) == ("a", "c"), "in the table's order"
+
+
+def test_an_unknown_row_ends_the_command_with_those_that_there_are():
+    with pytest.raises(SystemExit) as error:
+        chosen_rows(argparse.Namespace(rows=["d"]), ("a", "b"))
+    assert str(error.value) == "there is no row d; the rows of this run are: a, b"

@@ -1,7 +1,16 @@
+import argparse
+
 import pytest
 
 from benchmarks.image_sets import IMAGE_SETS
-from benchmarks.row_command import Plan, header, images_of, parsed, row_parser
+from benchmarks.row_command import (
+    Plan,
+    chosen_rows,
+    header,
+    images_of,
+    parsed,
+    row_parser,
+)
 
 
 def arguments_of(tmp_path, name, *more):
@@ -44,15 +53,6 @@ def test_the_lines_above_a_table_name_the_licence_and_say_what_was_painted(tmp_p
     assert "2 test images, 4 classes averaged within each image" in text
     assert "15 training images with full masks; 3 seed(s), 9 steps" in text
     assert "Quick run: it shows that the command works, nothing more." in text
-
-
-"""The arguments that all commands of rows share."""
-
-import argparse
-
-import pytest
-
-from benchmarks.row_command import chosen_rows
 
 
 def test_all_rows_are_trained_unless_some_are_named():

@@ -43,7 +43,7 @@ app.command("export")(export.run_export)
 
 
 def main() -> None:
-    """Run `mtseg`; show what a user can mend as one sentence on stderr."""
+    """Run `mtseg`; show what a user can mend as sentences on stderr, one a line."""
     # Threads that wait must sleep: spinning ones slow a training down six times as
     # soon as anything else, such as the window, uses a core (measured).
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -52,7 +52,7 @@ def main() -> None:
     try:
         app(prog_name="mtseg")
     except MtsegError as error:
-        sys.stderr.write(f"mtseg: {error}\n")
+        sys.stderr.writelines(f"mtseg: {line}\n" for line in str(error).splitlines())
         sys.exit(EXIT_ERROR)
 
 

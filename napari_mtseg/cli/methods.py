@@ -29,8 +29,13 @@ def show_methods(  # noqa: PLR0913 - one argument per option
     ] = 2,
     scenes: Annotated[int, typer.Option(min=0, help="Scenes of the images.")] = 0,
     ndim: Annotated[int, typer.Option(min=2, max=3, help="2D or 3D images.")] = 2,
-    preset: Annotated[
-        str | None, typer.Option(help="fast, balanced, paper, or a variant.")
+    presets: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--preset",
+            metavar="NAME",
+            help="Size (fast, balanced, paper), a variant, or once for each.",
+        ),
     ] = None,
     assignments: Annotated[
         list[str] | None,
@@ -55,7 +60,7 @@ def show_methods(  # noqa: PLR0913 - one argument per option
         raise SettingsError(
             "--summary needs a method, for example: mtseg methods baseline --summary."
         )
-    if not summary and (preset or assignments or show_all):
+    if not summary and (presets or assignments or show_all):
         raise SettingsError(
             "--preset, --set and --all are for --summary. Add --summary, or leave them "
             "out."
@@ -69,7 +74,8 @@ def show_methods(  # noqa: PLR0913 - one argument per option
         return
     task = {"n_channels": channels, "n_classes": classes - 1, "n_scenes": scenes}
     values = from_assignments(assignments or [])
-    networks = _networks(name, {**task, "ndim": ndim}, preset, values, show_all)
+    start = _start(name, presets or [], ndim=ndim)
+    networks = _networks(name, {**task, "ndim": ndim}, start, values, show_all)
     _show_networks(name, networks, as_json=as_json)
 
 
@@ -105,6 +111,7 @@ def _describe(key: str, ndim: int, *, as_json: bool) -> None:
     settings = describe(catalog.settings_model(key))
     presets = {name: catalog.preset(key, name, ndim=ndim) for name in catalog.PRESETS}
     variants = catalog.variants(key)
+    volumes = catalog.volume_variants(key)
     if as_json:
         print_json(
             {
@@ -112,10 +119,11 @@ def _describe(key: str, ndim: int, *, as_json: bool) -> None:
                 "settings": [_setting_facts(s) for s in settings],
                 "presets": presets,
                 "variants": variants,
+                "volume_variants": [name for name in variants if name in volumes],
             }
         )
         return
-    _print(f"{entry.title} ({key}): {entry.summary}")
+    _print(f"{key}: {entry.title}. {entry.summary}")
     _print(f"Learns from: {entry.uses}")
     _print(f"Paper: {entry.source}\n")
     shared = set(TrainingSettings.model_fields)
@@ -126,7 +134,11 @@ def _describe(key: str, ndim: int, *, as_json: bool) -> None:
         [s for s in settings if s.name in shared],
     )
     _print_values(f"Presets for {ndim}D images (--preset NAME)", presets)
-    _print_values("Named variants (--preset NAME)", variants)
+    mark = {n: f"{n} (3D images only)" if n in volumes else n for n in variants}
+    _print_values(
+        "Named variants (--preset NAME, or --preset fast --preset NAME)",
+        {mark[name]: values for name, values in variants.items()},
+    )
     _print("Change a setting: mtseg train PROJECT --set NAME=VALUE")
 
 
@@ -142,6 +154,7 @@ def _setting_facts(found: "SettingDescription") -> dict[str, Any]:
         "name": found.name,
         "default": found.default,
         "range": found.range,
+        "zero": found.zero,
         "unit": found.unit,
         "source": found.source,
         "description": _one_line(found.text),
@@ -151,7 +164,7 @@ def _setting_facts(found: "SettingDescription") -> dict[str, Any]:
 def _setting_row(found: "SettingDescription") -> tuple[str, ...]:
     return (
         found.name,
-        _text(found.default),
+        _with_meaning(found.default, found.zero),
         found.range,
         found.unit,
         found.source,
@@ -166,20 +179,34 @@ def _print_values(title: str, sets: Mapping[str, Mapping[str, Any]]) -> None:
     _print("")
 
 
+def _start(
+    key: str, presets: Sequence[str], *, ndim: int
+) -> tuple[str, dict[str, Any]]:
+    """Return the name and the settings of what was chosen by ``--preset``."""
+    from napari_mtseg.methods import catalog
+
+    if not presets:
+        return "default", {}
+    first, variant = catalog.preset_and_variant(key, presets)
+    name = first if variant is None else f"{first} {variant}"
+    return name, catalog.named_settings(key, first, variant, ndim=ndim)
+
+
 def _networks(
     key: str,
     task: Mapping[str, int],
-    preset: str | None,
+    start: tuple[str, Mapping[str, Any]],
     values: Mapping[str, Any],
     show_all: bool,
 ) -> "dict[str, NetworkSummary]":
     from napari_mtseg.methods import catalog
 
     ndim = task["ndim"]
-    start = {} if preset is None else catalog.preset(key, preset, ndim=ndim)
-    rows = {preset or "default": start}
+    name, chosen = start
+    rows = {name: chosen}
     if show_all:
-        rows |= {n: {**start, **v} for n, v in catalog.variants(key).items()}
+        variants = catalog.variants(key, ndim=ndim)
+        rows |= {n: {**chosen, **v} for n, v in variants.items()}
     model = catalog.settings_model(key)
     settings = {n: model.checked({**row, **values}) for n, row in rows.items()}
 
@@ -238,6 +265,11 @@ def _show_networks(
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
+
+
+def _with_meaning(default: Any, zero: str) -> str:
+    is_zero = default == 0 and not isinstance(default, bool)
+    return f"0 ({zero})" if zero and is_zero else _text(default)
 
 
 def _text(value: Any) -> str:

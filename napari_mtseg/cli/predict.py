@@ -8,7 +8,7 @@ import typer
 
 from napari_mtseg.cli.output import print_json, say
 from napari_mtseg.cli.progress import progress_bar
-from napari_mtseg.domain.errors import SettingsError
+from napari_mtseg.domain.errors import ModelError, SettingsError
 
 if TYPE_CHECKING:
     from napari_mtseg.workflows.predict_images import ImageOutcome
@@ -91,6 +91,10 @@ def run_predict(  # noqa: PLR0913 - one argument per option
         images = split or "all", image
         happened, n, place = _in_project(target, run, images, device, memory)
     else:
+        if not target.exists():
+            raise ModelError(
+                f"There is no project or model '{target}'. Check the path."
+            )
         choices = {"--run": run, "--split": split, "--image": image}
         _refuse(
             choices, f"'{target}' is not a project, and a model has no runs or split"
@@ -147,11 +151,15 @@ def _with_model(
     files = many.input_files(inputs)
     model = load_model(path, device=device, memory=memory)
     named = many.DEFAULT_MAPS if maps is None else _names(maps)
+    wanted = many.checked_maps(named, model)
+    if not set(wanted) <= set(many.MAPS):
+        for note in model.info.provenance.notes:
+            say(f"note: when this model was trained: {note}")
     happened = many.predict_files(
         model,
         files,
         out,
-        maps=many.checked_maps(named, model),
+        maps=wanted,
         channels=None if channels is None else _numbers(channels),
         axes=axes,
     )

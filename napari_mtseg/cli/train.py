@@ -37,9 +37,15 @@ def run_train(  # noqa: PLR0913 - one argument per option
     method: Annotated[
         str, typer.Option(help="Method; see 'mtseg methods'.")
     ] = "recursive_approximation",
-    preset: Annotated[
-        str, typer.Option(help="Size: fast, balanced, paper, or a variant.")
-    ] = "fast",
+    presets: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--preset",
+            metavar="NAME",
+            help="Size (fast, balanced, paper), a variant, or once for each.  "
+            "[default: fast]",
+        ),
+    ] = None,
     assignments: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="A setting; may be repeated."),
@@ -71,6 +77,7 @@ def run_train(  # noqa: PLR0913 - one argument per option
 
     Example: `mtseg train cells.mtseg --method recursive_approximation --preset fast`
     """
+    from napari_mtseg.methods.catalog import preset_and_variant
     from napari_mtseg.storage.project import Project
     from napari_mtseg.workflows.run_requests import (
         RunRequest,
@@ -81,16 +88,18 @@ def run_train(  # noqa: PLR0913 - one argument per option
     opened = Project.open(project)
     notices: tuple[str, ...] = ()
     if resume is not None:
-        if assignments or start_from:
+        if presets or assignments or start_from:
             raise SettingsError(
-                "--resume goes on with a run's own settings. Leave out --set and "
-                "--from, or start a new run."
+                "--resume goes on with a run's own settings. Leave out --preset, --set "
+                "and --from, or start a new run."
             )
         run = run_to_resume(opened, resume)
     else:
+        preset, variant = preset_and_variant(method, presets or ["fast"])
         request = RunRequest(
             method=method,
             preset=preset,
+            variant=variant,
             values=from_assignments(assignments or []),
             seed=seed,
             device=device,

@@ -78,6 +78,8 @@ class SettingDescription:
     """what its values are; 'other' for what no simple control can hold"""
     limits: Mapping[str, float]
     """limits of a number by pydantic's names: ge, gt, le, lt"""
+    zero: str
+    """what 0 stands for, such as 'automatic'; '' where it is a number like others"""
 
 
 def setting(  # noqa: PLR0913 - one argument per property of a setting
@@ -91,9 +93,15 @@ def setting(  # noqa: PLR0913 - one argument per property of a setting
     gt: float | None = None,
     le: float | None = None,
     lt: float | None = None,
+    zero: str = "",
 ) -> Any:
-    """Return a pydantic field that knows its range, unit, spin-box step and source."""
+    """Return a pydantic field that knows its range, unit, spin-box step and source.
+
+    ``zero`` says what the smallest value, 0, stands for where it is no number of units.
+    """
     extra: dict[str, Any] = {"source": source, "unit": unit, "simple": simple}
+    if zero:
+        extra["zero"] = zero
     if step is not None:
         extra["step"] = step
     return Field(default, ge=ge, gt=gt, le=le, lt=lt, json_schema_extra=extra)
@@ -142,6 +150,7 @@ def _describe(name: str, field: FieldInfo) -> SettingDescription:
         choices=_choices(field),
         kind=_kind(field),
         limits=_limits(field),
+        zero=str(extra.get("zero", "")),
     )
 
 

@@ -83,11 +83,13 @@ class TrainingSettings(Settings):
 class PathwaySettings(TrainingSettings):
     """Those of a U-Net that may keep high resolution as HMEDN does."""
 
-    pathway: int = setting(0, ge=0, le=7, step=1, source="paper", unit="stage")
+    pathway: int = setting(
+        0, ge=0, le=7, step=1, source="paper", unit="stage", zero="none"
+    )
     """Stage of the encoder, 1 for full resolution, from which a high-resolution
     pathway (HMEDN) leads to the decoder as well; 0 for none."""
     pathway_width: int = setting(
-        0, ge=0, le=512, step=1, source="ours", unit="channels"
+        0, ge=0, le=512, step=1, source="ours", unit="channels", zero="automatic"
     )
     """Channels of the pathway; 0 for as many as the stage has."""
 

@@ -1,6 +1,6 @@
 """The methods by name. Listing them imports no torch; loading one does."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -48,7 +48,7 @@ CATALOG: Mapping[str, MethodEntry] = {
         ),
         MethodEntry(
             key="high_resolution",
-            title="HMEDN",
+            title="High resolution (HMEDN)",
             summary="Keeps features of high resolution and weighs pixels near blurry "
             "boundaries; nuclei mode separates touching objects.",
             uses="full masks; partial masks and scribbles as far as they tell",
@@ -91,12 +91,12 @@ def settings_model(key: str) -> type[TrainingSettings]:
 
 
 def preset(key: str, name: str, *, ndim: int) -> dict[str, Any]:
-    """Return the settings of a preset that differ from the defaults.
+    """Return the settings of a preset or variant that differ from the defaults.
 
     Raises
     ------
     SettingsError
-        If there is no such preset or variant.
+        If there is no such preset or variant, or it is for 3D images and ``ndim`` is 2.
     """
     entry(key)
     module = _module(key, "settings")
@@ -105,31 +105,114 @@ def preset(key: str, name: str, *, ndim: int) -> dict[str, Any]:
         raise SettingsError(
             f"Method '{key}' has no preset '{name}'. Choose one of: {', '.join(known)}."
         )
+    if ndim == 2 and name in volume_variants(key):
+        raise SettingsError(
+            f"'{name}' of method '{key}' is for 3D images but the images are 2D. "
+            "Choose another preset."
+        )
     volumes: Mapping[str, Mapping[str, Any]] = module.PRESETS_3D
     return {**known[name], **(volumes.get(name, {}) if ndim == 3 else {})}
 
 
-def variants(key: str) -> dict[str, dict[str, Any]]:
-    """Return the named variants of a method: rows of its paper's tables."""
+def preset_and_variant(key: str, names: Sequence[str]) -> tuple[str, str | None]:
+    """Tell a size from a row of the paper's tables, of which each may be named once.
+
+    Parameters
+    ----------
+    key : str
+        The method.
+    names : sequence of str
+        A size of PRESETS, a variant, or one of each in any order.
+
+    Returns
+    -------
+    (str, str or None)
+        What to begin with, and the variant on top of it if both were named; as
+        :func:`named_settings` takes them.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such preset or variant, or two of one kind are named.
+    """
+    for name in names:
+        preset(key, name, ndim=3)
+    sizes = [name for name in names if name in PRESETS]
+    rows = [name for name in names if name not in PRESETS]
+    for kind, found in (("sizes", sizes), ("variants", rows)):
+        if len(found) > 1:
+            raise SettingsError(
+                f"'{found[0]}' and '{found[1]}' are both {kind} of method '{key}'. "
+                "Choose one size, one variant, or one of each."
+            )
+    first, *further = sizes + rows
+    return first, further[0] if further else None
+
+
+def named_settings(
+    key: str, preset_name: str, variant: str | None, *, ndim: int
+) -> dict[str, Any]:
+    """Return what differs from the defaults: a preset, and a variant on top of it.
+
+    Raises
+    ------
+    SettingsError
+        As :func:`preset`.
+    """
+    values = preset(key, preset_name, ndim=ndim)
+    return values if variant is None else values | preset(key, variant, ndim=ndim)
+
+
+def variants(key: str, ndim: int | None = None) -> dict[str, dict[str, Any]]:
+    """Return the named variants of a method: rows of its paper's tables.
+
+    Those for volumes are left out where ``ndim`` is 2.
+    """
     entry(key)
-    return {
-        name: dict(values) for name, values in _module(key, "settings").VARIANTS.items()
-    }
+    left_out = volume_variants(key) if ndim == 2 else frozenset()
+    known: Mapping[str, Mapping[str, Any]] = _module(key, "settings").VARIANTS
+    return {n: dict(values) for n, values in known.items() if n not in left_out}
+
+
+def volume_variants(key: str) -> frozenset[str]:
+    """Return the names of the variants that are for 3D images only."""
+    entry(key)
+    names: frozenset[str] = getattr(
+        _module(key, "settings"), "VOLUME_VARIANTS", frozenset()
+    )
+    return names
 
 
 def settings_of(
-    key: str, *, preset_name: str, ndim: int, values: Mapping[str, Any]
+    key: str,
+    *,
+    preset_name: str,
+    variant: str | None = None,
+    ndim: int,
+    values: Mapping[str, Any],
 ) -> TrainingSettings:
-    """Return a method's settings: defaults, then the preset, then ``values``.
+    """Return a method's settings: defaults, preset, variant, then ``values``.
+
+    Parameters
+    ----------
+    key : str
+        The method.
+    preset_name : str
+        A size of PRESETS, or a variant.
+    variant : str, optional
+        Row of the paper's tables, whose settings win over those of the preset.
+    ndim : int
+        2 or 3.
+    values : mapping
+        Settings that win over both.
 
     Raises
     ------
     SettingsError
         If a name or a value is not allowed.
     """
-    return settings_model(key).checked(
-        {**preset(key, preset_name, ndim=ndim), **values}
-    )
+    named = named_settings(key, preset_name, variant, ndim=ndim)
+    return settings_model(key).checked({**named, **values})
 
 
 def load_method(key: str) -> Any:

@@ -39,6 +39,8 @@ class Provenance(Settings):
     """of these, images with partial masks"""
     n_scribbled: int = 0
     """of these, images with scribbles"""
+    notes: tuple[str, ...] = ()
+    """what whoever trained it was told when it began, a sentence each"""
 
 
 class ModelInfo(Settings):

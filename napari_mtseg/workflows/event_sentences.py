@@ -29,6 +29,7 @@ def sentence_of(event: events.Event) -> str:
 
 def beginning_of(event: events.RunStarted, run: str) -> str:
     """Return how the run of this name began, as one sentence."""
-    what = f"{event.method}, {event.total_steps} steps on {event.device}"
+    n = event.total_steps
+    what = f"{event.method}, {n} step{'s' * (n != 1)} on {event.device}"
     resumed = f", resumed at step {event.resumed_at}" if event.resumed_at else ""
     return f"run {run}: {what}{resumed}"

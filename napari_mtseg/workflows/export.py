@@ -63,7 +63,9 @@ def with_training_facts(info: ModelInfo, project: Project, run: RunFolder) -> Mo
     snapshot = load_snapshot(project, run.snapshot_file)
     train = [(e, snapshot.annotation(e)) for e in snapshot.images if e.split == "train"]
     painted = [(entry, paint) for entry, paint in train if not paint.is_empty]
-    paint = summarise([annotation for _, annotation in painted])
+    spacing = snapshot.images[0].spacing
+    paint = summarise([annotation for _, annotation in painted], spacing=spacing)
+    method = method_of(run.info, snapshot, project)
     provenance = info.provenance.changed(
         {
             "trained_on": tuple(entry.fingerprint for entry, _ in painted),
@@ -71,12 +73,11 @@ def with_training_facts(info: ModelInfo, project: Project, run: RunFolder) -> Mo
             "n_full": paint.n_full,
             "n_partial": paint.n_partial,
             "n_scribbled": paint.n_scribbled,
+            "notes": method.readiness(paint).notices,
         }
     )
     if provenance.metrics:
-        held_out = Validation(
-            project, snapshot, method_of(run.info, snapshot, project)
-        ).images
+        held_out = Validation(project, snapshot, method).images
         exact = any(annotation.has_full for _, annotation in held_out)
         kind = "full masks" if exact else "the pixels that are painted"
         images = _images(len(held_out))
@@ -92,11 +93,13 @@ def model_card(info: ModelInfo) -> str:
     sections = {
         "What it segments": f"{names}, in {_kind_of_images(info)}.",
         "How it was trained": (
-            f"Method: {method.title.lower()} (`{info.method}`). {method.summary} "
+            f"Method: {method.title}, `{info.method}`. {method.summary} "
             f"Source: {method.source}.\n\n"
-            f"{_trained_on(info)} Weights after {facts.step:,} steps, seed "
-            f"{facts.seed}, run `{facts.run}`, begun {facts.created}."
+            f"{_trained_on(info)} Weights after {facts.step:,} "
+            f"step{'s' * (facts.step != 1)}, seed {facts.seed}, run `{facts.run}`, "
+            f"begun {facts.created}."
         ),
+        **_notes(info),
         "How good it is": _measured(info),
         "Intended use": (
             "Images like those it was trained on: same stain or modality, same kind of "
@@ -137,6 +140,14 @@ def _trained_on(info: ModelInfo) -> str:
     )
     parts = [f"{kind} on {n}" for n, kind in kinds if n]
     return f"Trained on {_images(facts.n_images)}: {', '.join(parts) or 'no paint'}."
+
+
+def _notes(info: ModelInfo) -> dict[str, str]:
+    """Return the section on what the labels could not teach, if anything was said."""
+    if not info.provenance.notes:
+        return {}
+    rows = "\n".join(f"- {note}" for note in info.provenance.notes)
+    return {"Notes": f"Said when the training began:\n\n{rows}"}
 
 
 def _measured(info: ModelInfo) -> str:

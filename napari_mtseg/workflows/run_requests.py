@@ -24,8 +24,10 @@ class RunRequest(Settings):
     """key of the method"""
     preset: str = "fast"
     """'fast', 'balanced', 'paper' or a variant of the method"""
+    variant: str | None = None
+    """row of the paper's tables, whose settings win over those of the preset"""
     values: Annotated[dict[str, Any], Field(default_factory=dict)]
-    """settings that differ from the preset"""
+    """settings that win over both"""
     seed: int = 0
     """seed of everything random"""
     device: str = "auto"
@@ -53,6 +55,7 @@ def requested_run(
     settings = settings_of(
         request.method,
         preset_name=request.preset,
+        variant=request.variant,
         ndim=ndim_of(project),
         values=request.values,
     )

@@ -68,7 +68,7 @@ def start_run(
     Raises
     ------
     AnnotationError
-        If the paint is not enough for the method.
+        If the paint is not enough for the method; a line per problem.
     SettingsError
         If a setting or the device is not allowed.
     RunError
@@ -79,7 +79,7 @@ def start_run(
     paint = training_paint(project, task)
     readiness = made.readiness(paint)
     if readiness.problems:
-        raise AnnotationError(" ".join(readiness.problems))
+        raise AnnotationError("\n".join(readiness.problems))
     chosen = made.adapted(paint)
     if parent is not None:
         parent = _checked_parent(project, parent, method).path.name

@@ -10,6 +10,7 @@ from napari_mtseg.domain.training_settings import TrainingSettings
 from napari_mtseg.methods.catalog import load_method
 from napari_mtseg.methods.protocol import Method, Task
 from napari_mtseg.networks.summary import LayerRow, layer_table, parameter_counts
+from napari_mtseg.targets.paint_summary import PaintSummary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +39,12 @@ def summarise_network(
     Raises
     ------
     SettingsError
-        If the settings do not make a network.
+        If the settings do not make a network, or no training would accept them: in the
+        sentences of a training, a line each.
     """
     method: Method = load_method(key)(settings, task)
+    if problems := method.readiness(_enough_paint(task)).problems:
+        raise SettingsError("\n".join(problems))
     depth = (settings.patch_depth,) if task.ndim == 3 else ()
     size = (*depth, settings.patch, settings.patch)
     try:
@@ -56,4 +60,22 @@ def summarise_network(
         size=size,
         receptive_field=tuple(2 * radius + 1 for radius in network.halo),
         **parameter_counts(network),
+    )
+
+
+def _enough_paint(task: Task) -> PaintSummary:
+    """Return paint that lacks nothing: problems that remain are those of settings."""
+    return PaintSummary(
+        n_images=1,
+        n_full=1,
+        n_whole=1,
+        n_object_pixels=1,
+        n_background_pixels=1,
+        n_partial=1,
+        n_partial_objects=1,
+        n_scribbled=1,
+        has_strokes=True,
+        n_separated=1,
+        classes=frozenset(range(1, task.n_classes + 1)),
+        has_background=True,
     )

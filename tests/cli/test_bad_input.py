@@ -650,7 +650,7 @@ ROWS = (
         what="no model",
         prepare=nothing,
         command="predict model rgb.tif --out results",
-        sentence="There is no model 'model'. Check the path.",
+        sentence="There is no project or model 'model'. Check the path.",
     ),
     Row(
         what="unknown run",

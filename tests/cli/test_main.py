@@ -51,8 +51,18 @@ def test_an_error_that_the_user_can_mend_is_one_line_and_exit_code_1(
     assert said.out == ""
     assert said.err == (
         "mtseg: There is no method 'magic'. Choose one of: recursive_approximation, "
-        "baseline.\n"
+        "joint_shape, high_resolution, baseline.\n"
     )
+
+
+def test_problems_get_a_line_each(monkeypatch, capsys):
+    words = ("high_resolution", "--summary", "--set", "levels=3", "--set", "slices=5")
+    assert ended(monkeypatch, "methods", *words) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "mtseg: slices=5 is for 3D images but the images are 2D. Set slices=1.",
+        "mtseg: pathway=3 needs more than 3 levels, but levels is 3. Set a smaller "
+        "pathway or more levels.",
+    ]
 
 
 def test_a_bug_crashes_loudly(monkeypatch):

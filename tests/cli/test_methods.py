@@ -110,6 +110,29 @@ def test_hmedn_has_parameters_and_receptive_fields_near_its_papers_tables():
     assert volumes["3D-L3"]["total"] == 5_820_328
 
 
+def test_a_size_and_a_variant_together_make_one_network():
+    size = ("--preset", "fast", "--preset", "Conv-MC")
+    assert networks("joint_shape", *size) == {
+        "fast Conv-MC": networks(
+            "joint_shape", "--preset", "fast", "--set", "variant=mask+contour"
+        )["fast"]
+    }
+
+
+def test_variants_for_volumes_are_marked_and_left_out_of_2d_networks():
+    text = run("high_resolution")
+    assert "  2.5D (3D images only): slices=5, patch_depth=5\n" in text
+    facts = json.loads(run("high_resolution", "--json"))
+    assert facts["volume_variants"] == ["3D-L2", "3D-L3", "2.5D"]
+    assert "2.5D" not in networks("high_resolution", "--all")
+
+
+def test_what_0_stands_for_is_said():
+    assert "0 (automatic)" in run("high_resolution")
+    facts = json.loads(run("high_resolution", "--json"))["settings"]
+    assert {s["name"]: s["zero"] for s in facts}["pathway"] == "none"
+
+
 def test_layers_add_up_to_the_total():
     words = ("baseline", "--summary", "--json", "--channels", "3", "--classes", "4")
     found = json.loads(run(*words, "--preset", "fast", "--ndim", "3"))
@@ -139,6 +162,26 @@ def test_the_table_shows_layers_and_counts():
         (
             ["recursive_approximation", "--summary", "--set", "levels=1"],
             "These settings make no network:",
+        ),
+        (
+            ["high_resolution", "--summary", "--set", "pathway=4", "--set", "levels=3"],
+            "pathway=4 needs more than 4 levels, but levels is 3. Set a smaller "
+            "pathway or more levels.",
+        ),
+        (
+            ["high_resolution", "--summary", "--set", "levels=3", "--set", "slices=5"],
+            "slices=5 is for 3D images but the images are 2D. Set slices=1.\n"
+            "pathway=3 needs more than 3 levels, but levels is 3. Set a smaller "
+            "pathway or more levels.",
+        ),
+        (
+            ["joint_shape", "--summary", "--ndim", "3", "--set", "ellipses=true"],
+            "ellipses=true is for 2D images but the images are 3D. Set ellipses=false.",
+        ),
+        (
+            ["high_resolution", "--summary", "--preset", "2.5D"],
+            "'2.5D' of method 'high_resolution' is for 3D images but the images are "
+            "2D. Choose another preset.",
         ),
     ],
 )

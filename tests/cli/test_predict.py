@@ -1,12 +1,15 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner, Result
 
 from napari_mtseg.cli.export import run_export
 from napari_mtseg.cli.predict import run_predict
+from napari_mtseg.domain.annotation import empty_annotation
 from napari_mtseg.domain.errors import (
     ImageError,
     ModelError,
@@ -136,6 +139,20 @@ def test_failed_images_are_listed_and_the_exit_code_is_one(model: Path, tmp_path
     assert [f["image"] for f in failed] == ["b.tif", "gone.tif"]
 
 
+def test_a_map_that_was_not_learned_is_announced_where_it_is_asked_for(tmp_path: Path):
+    project = tiny_project(tmp_path)
+    scribbles = np.zeros((24, 20), np.uint8)
+    scribbles[0], scribbles[5] = 1, 3
+    drawn = replace(empty_annotation(scribbles.shape), scribbles=scribbles)
+    project.save_annotation(project.image("train.tif"), drawn)
+    tiny_run(project, method="joint_shape", settings={"variant": "mask+contour"})
+    run("export", project.path, "--out", tmp_path / "m")
+    words = ("predict", tmp_path / "m", tmp_path / "train.tif", "--out", tmp_path / "o")
+    said = "note: when this model was trained: The contour cannot be learned without "
+    assert said in run(*words, "--maps", "contour_probability").stderr
+    assert said not in run(*words).stderr
+
+
 def test_a_model_for_other_channels_names_the_file(model: Path, tmp_path: Path):
     file = write_image(tmp_path / "rgb.tif", (24, 20, 3), photometric="rgb")
     done = run("predict", model, file, "--out", tmp_path / "out")
@@ -177,7 +194,9 @@ def test_options_of_a_model_are_refused_for_a_project(project: Project):
 
 def test_what_is_missing_is_named(project: Project, tmp_path: Path):
     words = ("predict", tmp_path / "nothing", "a.tif", "--out", "o")
-    assert "There is no model" in refused(ModelError, *words)
+    sentence = f"There is no project or model '{words[1]}'. Check the path."
+    assert refused(ModelError, *words) == sentence
+    assert refused(ModelError, *words[:2]) == sentence
     no_run = ("predict", project.path, "--run", "nothing")
     assert "has no run 'nothing'" in refused(RunError, *no_run)
     empty = Project.create(tmp_path / "empty.mtseg", classes=["a"])

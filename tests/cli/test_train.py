@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from napari_mtseg.cli.main import app
 from napari_mtseg.cli.train import show_progress
-from napari_mtseg.domain.errors import SettingsError
+from napari_mtseg.domain.errors import AnnotationError, SettingsError
 from napari_mtseg.domain.events import (
     LabelsGrown,
     Noticed,
@@ -81,6 +81,38 @@ def test_settings_seed_and_preset_reach_the_run(project):
     assert info.settings["schedule"] == "constant"
 
 
+def test_a_size_and_a_variant_of_a_method_go_together(project):
+    found = train(project, "--preset", "SL", "--preset", "balanced")
+    assert found.exit_code == 0, found.output
+    settings = find_run(project.path, None).info.settings
+    assert settings["labels"] == "full"
+    assert settings["schedule"] == "constant"
+    alone = train(project, "--preset", "SL")
+    assert alone.exit_code == 0, alone.output
+    assert find_run(project.path, None).info.settings["labels"] == "full"
+
+
+def test_two_sizes_are_refused(project):
+    result = train(project, "--preset", "fast", "--preset", "paper")
+    assert isinstance(result.exception, SettingsError)
+    assert str(result.exception).startswith("'fast' and 'paper' are both sizes of ")
+
+
+def test_problems_of_a_training_stand_on_a_line_each(project):
+    words = ("--method", "high_resolution", "--set", "slices=5", "--set", "levels=3")
+    result = mtseg("train", project.path, *words)
+    assert isinstance(result.exception, AnnotationError)
+    assert str(result.exception).splitlines() == [
+        "slices=5 is for 3D images but the images are 2D. Set slices=1.",
+        "pathway=3 needs more than 3 levels, but levels is 3. Set a smaller pathway or "
+        "more levels.",
+    ]
+
+
+def test_a_training_of_one_step_is_said_to_have_one(project):
+    assert ": baseline, 1 step on cpu\n" in train(project, steps=1).stderr
+
+
 def test_a_stopped_run_says_how_to_go_on_and_is_resumed(project, monkeypatch):
     monkeypatch.setattr(RunFolder, "control", lambda self: Control(stop=True))
     stopped = train(project)
@@ -106,13 +138,15 @@ def test_from_last_starts_a_new_run_from_the_weights_of_the_newest(project):
     assert child.info.parent == parent
 
 
-@pytest.mark.parametrize("words", [["--set", "steps=9"], ["--from", "last"]])
+@pytest.mark.parametrize(
+    "words", [["--set", "steps=9"], ["--from", "last"], ["--preset", "paper"]]
+)
 def test_resume_takes_no_new_settings(project, words):
     result = mtseg("train", project.path, "--resume", "last", *words)
     assert isinstance(result.exception, SettingsError)
     assert str(result.exception) == (
-        "--resume goes on with a run's own settings. Leave out --set and --from, or "
-        "start a new run."
+        "--resume goes on with a run's own settings. Leave out --preset, --set and "
+        "--from, or start a new run."
     )
 
 

@@ -28,6 +28,8 @@ class Example(Settings):
     """Whether."""
     seed: int = 0
     """Any number."""
+    width: int = setting(0, ge=0, le=9, step=1, source="ours", zero="automatic")
+    """How wide."""
 
     @model_validator(mode="after")
     def _check(self) -> "Example":
@@ -49,7 +51,7 @@ class Needy(Settings):
         (
             {"stepz": 5},
             "There is no setting 'stepz'. Did you mean 'steps'? Known settings: "
-            "flip, norm, rate, seed, steps.",
+            "flip, norm, rate, seed, steps, width.",
         ),
         (
             {"steps": 0},
@@ -143,7 +145,7 @@ def test_an_assignment_without_name_or_value_is_one_sentence(text):
 
 
 def test_a_description_says_what_a_form_must_know():
-    steps, rate, norm, flip, seed = describe(Example)
+    steps, rate, norm, flip, seed, width = describe(Example)
     assert (steps.name, steps.text, steps.unit) == ("steps", "How long.", "steps")
     assert (steps.range, steps.default, steps.step) == ("1..1,000", 100, 10)
     assert (steps.source, steps.simple) == ("ours", True)
@@ -156,6 +158,7 @@ def test_a_description_says_what_a_form_must_know():
     assert steps.limits == {"ge": 1, "le": 1000}
     assert rate.limits == {"gt": 0, "lt": 1}
     assert norm.limits == seed.limits == {}
+    assert (width.zero, steps.zero) == ("automatic", "")
 
 
 @pytest.mark.parametrize("found", describe(TrainingSettings), ids=lambda d: d.name)

@@ -12,10 +12,13 @@ from napari_mtseg.methods.catalog import (
     PRESETS,
     entry,
     load_method,
+    named_settings,
     preset,
+    preset_and_variant,
     settings_model,
     settings_of,
     variants,
+    volume_variants,
 )
 from napari_mtseg.methods.protocol import Task
 from napari_mtseg.targets.paint_summary import PaintSummary
@@ -26,7 +29,7 @@ METHODS = tuple(CATALOG)
 @pytest.mark.parametrize("key", METHODS)
 @pytest.mark.parametrize("ndim", [2, 3])
 def test_every_preset_and_variant_makes_settings_and_a_network(key, ndim):
-    for name in (*PRESETS, *variants(key)):
+    for name in (*PRESETS, *variants(key, ndim=ndim)):
         settings = settings_of(
             key, preset_name=name, ndim=ndim, values={"base_channels": 2}
         )
@@ -60,6 +63,75 @@ def test_values_win_over_the_preset():
     settings = settings_of("baseline", preset_name="fast", ndim=2, values={"patch": 64})
     assert settings.patch == 64
     assert settings.base_channels == 16
+
+
+def test_a_variant_wins_over_the_preset_and_values_over_both():
+    both = settings_of(
+        "high_resolution",
+        preset_name="fast",
+        variant="U-Net",
+        ndim=2,
+        values={"patch": 64},
+    )
+    assert (both.steps, both.network, both.base_channels, both.patch) == (
+        300, "unet", 32, 64,
+    )  # fmt: skip
+    named = named_settings("high_resolution", "fast", "U-Net", ndim=2)
+    fast = preset("high_resolution", "fast", ndim=2)
+    assert named == {**fast, **variants("high_resolution")["U-Net"]}
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (["fast"], ("fast", None)),
+        (["HRDN-L1"], ("HRDN-L1", None)),
+        (["fast", "HRDN-L1"], ("fast", "HRDN-L1")),
+        (["2.5D", "paper"], ("paper", "2.5D")),
+    ],
+)
+def test_a_size_and_a_variant_are_told_apart_in_any_order(names, found):
+    assert preset_and_variant("high_resolution", names) == found
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        (
+            ["fast", "paper"],
+            "'fast' and 'paper' are both sizes of method 'high_resolution'. Choose one "
+            "size, one variant, or one of each.",
+        ),
+        (
+            ["HMEDN", "fast", "2.5D"],
+            "'HMEDN' and '2.5D' are both variants of method 'high_resolution'. Choose "
+            "one size, one variant, or one of each.",
+        ),
+    ],
+)
+def test_two_presets_of_one_kind_are_refused(names, sentence):
+    with pytest.raises(SettingsError) as error:
+        preset_and_variant("high_resolution", names)
+    assert str(error.value) == sentence
+
+
+def test_variants_for_volumes_are_not_offered_for_2d_images():
+    everything = variants("high_resolution")
+    left = set(everything) - set(variants("high_resolution", ndim=2))
+    assert left == volume_variants("high_resolution") == {"3D-L2", "3D-L3", "2.5D"}
+    assert variants("high_resolution", ndim=3) == everything
+    assert volume_variants("baseline") == frozenset()
+
+
+def test_a_variant_for_volumes_is_refused_for_2d_images():
+    with pytest.raises(SettingsError) as error:
+        settings_of(
+            "high_resolution", preset_name="fast", variant="2.5D", ndim=2, values={}
+        )
+    assert str(error.value) == (
+        "'2.5D' of method 'high_resolution' is for 3D images but the images are 2D. "
+        "Choose another preset."
+    )
 
 
 def test_variants_are_copies():

@@ -141,7 +141,12 @@ def test_pixels_near_a_boundary_weigh_more_and_far_ones_1():
 
 
 def test_without_difficulty_all_classes_count_alike():
-    maker = method(difficulty=False, contour=False, deep_supervision=0)
+    maker = method(
+        difficulty=False,
+        class_weighting="frequency",
+        contour=False,
+        deep_supervision=0,
+    )
     annotation = exact()
     network = Answers(segmentation=2)
     batch = batch_of(maker.targets(annotation, painted=annotation))
@@ -168,6 +173,21 @@ def test_the_weight_of_boundaries_follows_from_the_paint():
     assert method(difficulty_weight=0).adapted(flooded).difficulty_weight == 1
     rare = PaintSummary(n_background_pixels=1000, n_object_pixels=1)
     assert method(difficulty_weight=0).adapted(rare).difficulty_weight == 50
+
+
+@pytest.mark.parametrize(
+    ("kinds", "difficulty", "expected"),
+    [
+        ([exact], True, "off"),
+        ([exact], False, "frequency"),
+        ([exact, stroked], True, "root"),
+        ([partial], False, "root"),
+    ],
+)
+def test_classes_are_weighed_as_the_paint_needs(kinds, difficulty, expected):
+    paint = summarise([kind() for kind in kinds])
+    found = method(difficulty=difficulty).adapted(paint)
+    assert found.class_weighting == expected
 
 
 def test_touching_nuclei_are_separated_by_their_cores():
@@ -241,14 +261,31 @@ def test_a_pathway_above_the_first_stage_of_a_resnet_is_refused():
     )
 
 
-def test_without_a_full_mask_the_user_is_told():
-    found = method().readiness(summarise([stroked()])).notices
-    assert found == (
-        "No full mask is painted: the boundaries that difficulty and contour would use "
-        "are hardly known, so the result is close to that of the plain network. Mark "
-        "one image complete.",
+@pytest.mark.parametrize(
+    ("on", "wanting", "results"),
+    [
+        (
+            ("difficulty", "contour"),
+            "difficulty and contour",
+            "the result is close to that of the plain network and the map 'boundary' "
+            "tells little",
+        ),
+        (
+            ("difficulty", "contour", "nuclei"),
+            "difficulty, contour and nuclei",
+            "the result is close to that of the plain network, the map 'boundary' "
+            "tells little and touching objects may be split wrongly",
+        ),
+        (("nuclei",), "nuclei", "touching objects may be split wrongly"),
+    ],
+)
+def test_without_a_full_mask_the_user_is_told(on, wanting, results):
+    chosen = {n: n in on for n in ("difficulty", "contour", "nuclei")}
+    assert method(**chosen).readiness(summarise([stroked()])).notices == (
+        f"No full mask is painted: the boundaries that {wanting} would use are hardly "
+        f"known, so {results}. Mark one image complete.",
     )
-    assert method().readiness(summarise([exact()])).notices == ()
+    assert method(**chosen).readiness(summarise([exact()])).notices == ()
 
 
 def test_only_the_centre_plane_of_several_slices_is_learned():
@@ -269,8 +306,10 @@ def test_only_the_centre_plane_of_several_slices_is_learned():
     assert float(maker.losses(network, batch, 0.0)["segmentation"].detach()) == 0
 
 
-@pytest.mark.parametrize("name", list(variants("high_resolution")))
-@pytest.mark.parametrize("ndim", [2, 3])
+@pytest.mark.parametrize(
+    ("name", "ndim"),
+    [(name, ndim) for ndim in (2, 3) for name in variants("high_resolution", ndim)],
+)
 def test_every_row_of_the_papers_tables_makes_a_network(name, ndim):
     row = preset("high_resolution", name, ndim=ndim)
     maker = method(ndim=ndim, **{"levels": 5, **row, "base_channels": 4})

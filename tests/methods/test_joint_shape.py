@@ -204,6 +204,14 @@ def test_ellipses_mend_a_bite():
     assert both.sum() / ((found.classes == 1) | disc).sum() > 0.9
 
 
+@pytest.mark.parametrize(
+    ("kinds", "expected"), [([exact], "off"), ([exact, stroked], "on")]
+)
+def test_classes_are_weighed_where_paint_is_uneven(kinds, expected):
+    found = method().adapted(summarise([kind() for kind in kinds]))
+    assert found.class_weighting == expected
+
+
 def test_relative_distances_need_whole_full_masks():
     found = method(distance_norm="sym").readiness(summarise([partial(), stroked()]))
     assert found.problems == (
@@ -217,9 +225,19 @@ def test_relative_distances_need_whole_full_masks():
 def test_a_contour_without_any_full_mask_is_announced():
     found = method(variant="mask+contour").readiness(summarise([stroked()]))
     assert found.notices == (
-        "The contour cannot be learned without a full mask: scribbles say nothing "
-        "about contours. Mark one image complete, or set variant=mask+distance.",
+        "The contour cannot be learned without a full mask, so the map "
+        "'contour_probability' is noise: scribbles say nothing about contours. Mark "
+        "one image complete, or set variant=mask+distance.",
     )
+
+
+def test_a_second_decoder_without_shapes_is_announced():
+    paint = summarise([exact()])
+    assert method(variant="mask", decoders=2).readiness(paint).notices == (
+        "decoders=2 changes nothing with variant=mask: the second decoder is for "
+        "shapes, and none is learned. Set decoders=1, or another variant.",
+    )
+    assert method(variant="mask+contour", decoders=2).readiness(paint).notices == ()
 
 
 def test_ellipses_are_refused_in_3d():

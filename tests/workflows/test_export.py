@@ -1,7 +1,10 @@
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from napari_mtseg.domain.annotation import empty_annotation
 from napari_mtseg.domain.errors import ModelError, RunError
 from napari_mtseg.storage.checkpoint import load_checkpoint, save_checkpoint
 from napari_mtseg.storage.model_folder import load_model_folder
@@ -38,7 +41,7 @@ def test_the_card_answers_what_a_stranger_asks(project: Project, tmp_path: Path)
     for text in (
         "# nuclei\n",
         "nucleus, in 2D images with 1 channel.",
-        "Method: plain u-net (`baseline`)",
+        "Method: Plain U-Net, `baseline`.",
         "Trained on 1 image: full masks on 1.",
         "| Dice of nucleus | 0.750 |",
         "mtseg predict nuclei IMAGES --out results",
@@ -46,6 +49,25 @@ def test_the_card_answers_what_a_stranger_asks(project: Project, tmp_path: Path)
         "never runs code",
     ):
         assert text in card
+    assert "## Notes" not in card
+
+
+def test_the_card_tells_what_the_labels_could_not_teach(tmp_path: Path):
+    project = tiny_project(tmp_path)
+    scribbles = np.zeros((24, 20), np.uint8)
+    scribbles[0], scribbles[5] = 1, 3
+    drawn = replace(empty_annotation(scribbles.shape), scribbles=scribbles)
+    project.save_annotation(project.image("train.tif"), drawn)
+    tiny_run(project, method="joint_shape", settings={"variant": "mask+contour"})
+    written = export_model(project, None, tmp_path / "m")
+    info, _ = load_model_folder(written)
+    (note,) = info.provenance.notes
+    assert note.startswith(
+        "The contour cannot be learned without a full mask, so the map "
+        "'contour_probability' is noise: "
+    )
+    card = (written / "README.md").read_text()
+    assert f"## Notes\n\nSaid when the training began:\n\n- {note}\n" in card
 
 
 def test_a_card_without_metrics_says_not_measured(project: Project, tmp_path: Path):

@@ -47,6 +47,8 @@ def settings_for(method, **values):
         values = {"iterations": 2, "steps_per_iteration": max(steps // 2, 1), **values}
     else:
         values = {"steps": 6, **values}
+    if method == "high_resolution":
+        values = {"pathway": 1, "pathway_width": 4, **values}
     return {**TINY, **values}
 
 

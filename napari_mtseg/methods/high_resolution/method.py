@@ -46,6 +46,9 @@ from napari_mtseg.targets.paint_summary import PaintSummary
 
 NUCLEI_HEADS = ("border", "marker")
 
+POWERS = {"frequency": 1.0, "root": 0.5}
+"""class weighting -> power of the frequency by which a class counts less"""
+
 
 class HighResolution:
     """A class map with its boundaries, from features of high resolution."""
@@ -209,10 +212,11 @@ class HighResolution:
     def _segmentation_loss(
         self, logits: Tensor, targets: Mapping[str, Tensor]
     ) -> Tensor:
-        """Equation 5 with difficulty; without, equation 3: rare classes count more."""
+        """Equation 5 where pixels are weighed, equation 3 where classes are."""
         classes, balance = targets["classes"], None
-        if not self.settings.difficulty:
-            balance = balancing_weights(classes, logits.shape[1], power=1.0)
+        power = POWERS.get(self.settings.class_weighting)
+        if power is not None:
+            balance = balancing_weights(classes, logits.shape[1], power=power)
         return masked_cross_entropy(
             logits, classes, weight=targets["weight"], class_weight=balance
         )

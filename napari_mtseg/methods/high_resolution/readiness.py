@@ -1,5 +1,7 @@
 """Whether paint is enough for HMEDN, and how much it makes boundaries weigh."""
 
+from typing import Any
+
 from napari_mtseg.domain.training_settings import pathway_problems
 from napari_mtseg.methods.high_resolution.settings import HighResolutionSettings
 from napari_mtseg.methods.protocol import Readiness, Task
@@ -17,12 +19,19 @@ LARGEST_WEIGHT = 50.0
 
 
 def adapted(paint: PaintSummary, s: HighResolutionSettings) -> HighResolutionSettings:
-    """Return settings in which boundaries weigh as background exceeds the objects."""
-    if s.difficulty_weight > 0:
-        return s
-    ratio = paint.n_background_pixels / max(paint.n_object_pixels, 1)
-    weight = min(max(ratio, 1.0), LARGEST_WEIGHT)
-    return s.changed({"difficulty_weight": round(weight, 2)})
+    """Return the settings with the weights of boundaries and classes decided.
+
+    Boundaries weigh as background exceeds the objects; classes see class_weighting.
+    """
+    changes: dict[str, Any] = {}
+    if s.difficulty_weight == 0:
+        ratio = paint.n_background_pixels / max(paint.n_object_pixels, 1)
+        changes["difficulty_weight"] = round(min(max(ratio, 1.0), LARGEST_WEIGHT), 2)
+    if s.class_weighting == "auto":
+        exact = "off" if s.difficulty else "frequency"
+        is_exact = paint.n_whole == paint.n_images
+        changes["class_weighting"] = exact if is_exact else "root"
+    return s.changed(changes) if changes else s
 
 
 def readiness(paint: PaintSummary, s: HighResolutionSettings, task: Task) -> Readiness:
@@ -58,19 +67,24 @@ def _problems(s: HighResolutionSettings, task: Task) -> tuple[str, ...]:
 def _notices(paint: PaintSummary, s: HighResolutionSettings) -> tuple[str, ...]:
     if paint.n_full:
         return ()
-    learned = [
-        name
-        for name, is_on in (
-            ("difficulty", s.difficulty),
-            ("contour", s.contour),
-            ("nuclei", s.nuclei),
-        )
-        if is_on
-    ]
-    if not learned:
+    wanting = [n for n in ("difficulty", "contour", "nuclei") if getattr(s, n)]
+    if not wanting:
         return ()
+    results = [
+        result
+        for result, follows in (
+            ("the result is close to that of the plain network", wanting != ["nuclei"]),
+            ("the map 'boundary' tells little", s.contour),
+            ("touching objects may be split wrongly", s.nuclei),
+        )
+        if follows
+    ]
     return (
-        "No full mask is painted: the boundaries that "
-        f"{' and '.join(learned)} would use are hardly known, so the result is close "
-        "to that of the plain network. Mark one image complete.",
+        f"No full mask is painted: the boundaries that {_listed(wanting)} would use "
+        f"are hardly known, so {_listed(results)}. Mark one image complete.",
     )
+
+
+def _listed(names: list[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last

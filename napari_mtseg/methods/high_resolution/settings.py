@@ -38,11 +38,13 @@ class HighResolutionSettings(TrainingSettings):
     """The paper's encoder-decoder with dense blocks and side channels; dilated
     convolutions at full resolution alone; or a network that it compares with. Of
     these the U-Net, the ResNets and the DenseNet take the pathway if one is set."""
-    pathway: int = setting(3, ge=0, le=4, step=1, source="paper", unit="stage")
+    pathway: int = setting(
+        3, ge=0, le=4, step=1, source="paper", unit="stage", zero="none"
+    )
     """Stage of the encoder from which a high-resolution pathway leads to the decoder;
     0 for none. Stage 1 has full resolution."""
     pathway_width: int = setting(
-        0, ge=0, le=512, step=1, source="derived", unit="channels"
+        0, ge=0, le=512, step=1, source="derived", unit="channels", zero="automatic"
     )
     """Channels of the pathway; 0 takes the paper's for its stage."""
     dilation: Literal["2,4", "3,5"] = setting("2,4", source="ours")
@@ -62,8 +64,16 @@ class HighResolutionSettings(TrainingSettings):
     """What counts as boundary: the outermost pixels of an object, or as in the paper
     the Canny edges of its mask, which are up to two pixels thick."""
     difficulty: bool = setting(True, source="paper", simple=True)
-    """Let pixels near boundaries count more; without it rare classes count more."""
-    difficulty_weight: float = setting(0.0, ge=0, le=1000, step=1, source="ours")
+    """Let pixels near boundaries count more."""
+    class_weighting: Literal["auto", "frequency", "root", "off"] = setting(
+        "auto", source="ours"
+    )
+    """Make rare classes count more, by their frequency as in the paper or by its root;
+    'auto' is 'root' unless every image has a full mask, then 'off' with difficulty
+    and 'frequency' without."""
+    difficulty_weight: float = setting(
+        0.0, ge=0, le=1000, step=1, source="ours", zero="automatic"
+    )
     """How much more (the paper's mu); 0 takes the ratio of background to objects, at
     most 50."""
     difficulty_width: float = setting(
@@ -155,7 +165,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "HRDN-L1": {"pathway": 1, **_PLAIN},
     "HRDN-L2": {"pathway": 2, **_PLAIN},
     "HRDN-L3": {"pathway": 3, **_PLAIN},
-    "HRDN-L4": {"pathway": 4, **_PLAIN},
+    "HRDN-L4": {"pathway": 4, "levels": 5, **_PLAIN},
     "HRDN-L3 difficulty": {"pathway": 3, "contour": False, "difficulty": True},
     "HRDN-L3 contour": {"pathway": 3, "contour": True, "difficulty": False},
     "HMEDN": {"pathway": 3, "contour": True, "difficulty": True},
@@ -188,3 +198,5 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "2.5D": {"slices": 5, "patch_depth": 5},
     "nuclei": {"nuclei": True},
 }
+VOLUME_VARIANTS = frozenset({"3D-L2", "3D-L3", "2.5D"})
+"""rows that are for 3D images only"""

@@ -59,8 +59,11 @@ class JointShape:
         ) * s.has_distance
 
     def adapted(self, paint: PaintSummary) -> JointShapeSettings:
-        """Return the settings as they are: nothing depends on the paint."""
-        return self.settings
+        """Return the settings with the weighing of classes decided by the paint."""
+        if self.settings.class_weighting != "auto":
+            return self.settings
+        is_exact = paint.n_whole == paint.n_images
+        return self.settings.changed({"class_weighting": "off" if is_exact else "on"})
 
     def readiness(self, paint: PaintSummary) -> Readiness:
         """Tell whether the paint on the training images is enough, and what to know."""
@@ -200,7 +203,7 @@ class JointShape:
         return annotation
 
     def _balance(self, target: Tensor, n_classes: int) -> Tensor | None:
-        if not self.settings.class_weighting:
+        if self.settings.class_weighting != "on":
             return None
         return balancing_weights(target, n_classes)
 

@@ -39,14 +39,21 @@ def _problems(
 
 
 def _notices(paint: PaintSummary, s: JointShapeSettings) -> tuple[str, ...]:
+    notices = []
     if s.has_contour and paint.n_full == 0:
         said = (
             "partial masks only say where no contour is"
             if paint.n_partial
             else "scribbles say nothing about contours"
         )
-        return (
-            f"The contour cannot be learned without a full mask: {said}. Mark one "
-            "image complete, or set variant=mask+distance.",
+        notices.append(
+            "The contour cannot be learned without a full mask, so the map "
+            f"'contour_probability' is noise: {said}. Mark one image complete, or set "
+            "variant=mask+distance."
         )
-    return ()
+    if s.decoders == 2 and s.variant == "mask":
+        notices.append(
+            "decoders=2 changes nothing with variant=mask: the second decoder is for "
+            "shapes, and none is learned. Set decoders=1, or another variant."
+        )
+    return tuple(notices)

@@ -29,7 +29,9 @@ class JointShapeSettings(PathwaySettings):
     or cut off at 'reach' (trunc), which alone fits patches and weak labels."""
     reach: float = setting(64.0, gt=0, le=4096, step=4, source="ours", unit="pixels")
     """Distance at which 'trunc' cuts off."""
-    contour_radius: int = setting(0, ge=0, le=200, step=1, source="ours", unit="pixels")
+    contour_radius: int = setting(
+        0, ge=0, le=200, step=1, source="ours", unit="pixels", zero="automatic"
+    )
     """Half the width of the contour that is learned; 0 takes the paper's 5 pixels at
     256 x 256, scaled with the shorter side of the image."""
     border_is_boundary: bool = setting(False, source="ours")
@@ -41,8 +43,9 @@ class JointShapeSettings(PathwaySettings):
     """Weight of the contour's loss."""
     distance_weight: float = setting(1.0, ge=0, le=100, step=0.1, source="code")
     """Weight of the distance map's loss."""
-    class_weighting: bool = setting(False, source="ours")
-    """Make rare classes and rare contours count more."""
+    class_weighting: Literal["auto", "on", "off"] = setting("auto", source="ours")
+    """Make rare classes and rare contours count more; 'auto' does so unless every
+    image has a full mask, since strokes cover classes unevenly."""
     norm: Norm = setting("instance", source="ours")
     """Normalisation between convolutions; the paper names none."""
     affine: bool = setting(False, source="ours")

@@ -18,13 +18,25 @@ class RecursiveApproximationSettings(PathwaySettings):
     )
     """Optimiser steps before the labels grow again."""
     first_steps: int = setting(
-        0, ge=0, le=1_000_000, step=10, source="ours", unit="steps"
+        0,
+        ge=0,
+        le=1_000_000,
+        step=10,
+        source="ours",
+        unit="steps",
+        zero="as the others",
     )
     """Optimiser steps before the labels grow for the first time; 0 for as many as
     before every growth. Growth cannot be undone, so a short training should not let an
     untrained network begin it."""
     last_steps: int = setting(
-        0, ge=0, le=1_000_000, step=10, source="ours", unit="steps"
+        0,
+        ge=0,
+        le=1_000_000,
+        step=10,
+        source="ours",
+        unit="steps",
+        zero="as the others",
     )
     """Optimiser steps of the last iteration; 0 for as many as the others. Only there
     the approximation task learns from labels that are nearly fully grown."""

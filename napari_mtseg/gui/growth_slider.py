@@ -70,6 +70,7 @@ class GrowthSlider(QWidget):
         self._dice.setText("")
         self._note.say("")
         self.setVisible(False)
+        self._overlays.put_away_grown()
 
     def grown(self, iteration: int) -> None:
         """Take note that the labels have grown for the ``iteration``-th time."""

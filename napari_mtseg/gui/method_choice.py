@@ -12,7 +12,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_mtseg.gui.sentence_label import Kind, SentenceLabel
-from napari_mtseg.gui.trainer import ReadinessReport
+from napari_mtseg.gui.trainer import MethodReadiness, ReadinessReport
 from napari_mtseg.methods.catalog import CATALOG, entry
 
 WAITING = "Looking at what is painted…"
@@ -44,8 +44,31 @@ class MethodChoice(QWidget):
     @property
     def problems(self) -> tuple[str, ...]:
         """What is missing for the chosen method; empty also while it is not known."""
-        found = None if self._report is None else self._report.methods.get(self.key)
-        return () if found is None else found.problems
+        found, asked = self._found, self._asked
+        if found is None:
+            return ()
+        # Other settings may need less paint.
+        return tuple(s for s in found.problems if asked is None or s in asked.problems)
+
+    @property
+    def setting_problems(self) -> tuple[str, ...]:
+        """What stands in the way because of the settings, and not of the paint alone.
+
+        Empty also while it is not known.
+        """
+        if self._asked is None:
+            return ()
+        return tuple(s for s in self._asked.problems if s not in self.problems)
+
+    @property
+    def _found(self) -> MethodReadiness | None:
+        return None if self._report is None else self._report.methods.get(self.key)
+
+    @property
+    def _asked(self) -> MethodReadiness | None:
+        """Readiness with the settings, as they were when it was asked for."""
+        asked = None if self._report is None else self._report.asked
+        return asked[1] if asked is not None and asked[0] == self.key else None
 
     def forget(self) -> None:
         """Know nothing of the paint: another project is open."""
@@ -149,15 +172,15 @@ class MethodChoice(QWidget):
     def _sentences(self) -> list[tuple[str, Kind]]:
         if self._report is None:
             return []
-        found = self._report.methods.get(self.key)
+        found = self._found
         if found is None:
             return [(self._report.summary, "note")]
-        kind: Kind = "ok" if found.ready else "plain"
+        kind: Kind = "plain" if self.problems else "ok"
         summary: list[tuple[str, Kind]] = [(self._report.summary, kind)]
-        problems: list[tuple[str, Kind]] = [(s, "problem") for s in found.problems]
+        problems: list[tuple[str, Kind]] = [(s, "problem") for s in self.problems]
         if problems:
             return summary + problems
-        return summary + [(s, "note") for s in found.notices]
+        return summary + [(s, "note") for s in (self._asked or found).notices]
 
     def _note(self, text: str, kind: Kind) -> SentenceLabel:
         note = SentenceLabel(text, kind, parent=self)

@@ -1,13 +1,14 @@
 """The layers of the overlays: how they look, where they stand, what fills them."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
-from napari.utils.colormaps import Colormap, CyclicLabelColormap
+from napari.utils.colormaps import Colormap, CyclicLabelColormap, ensure_colormap
 from numpy.typing import NDArray
 
 from napari_mtseg.domain.project import PALETTE, ImageEntry
@@ -20,6 +21,19 @@ ANNOTATION_LAYERS = ("Partial masks", "Scribbles", "Full masks")
 _DIVERGING = Colormap(
     ["#2166ac", "#92c5de", "#f7f7f7", "#f4a582", "#b2182b"], name="blue white red"
 )
+_OPAQUE_FROM = 0.5
+"""share of the range from which a map that fades is as opaque as its layer"""
+
+
+def _fading(name: str) -> Colormap:
+    """Return a colour map of napari that is clear where values are low."""
+    values = np.linspace(0, 1, 65)
+    colours = np.array(ensure_colormap(name).map(values))
+    colours[:, 3] = np.minimum(values / _OPAQUE_FROM, 1)
+    return Colormap(colours, name=f"{name}, fading", controls=values)
+
+
+_LINES = _fading("viridis")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,13 +54,14 @@ class Style:
     """how the 3D canvas shows a map of numbers"""
 
 
+# Boundary, border and marker may be shown together, and so differ in colour.
 STYLES: Mapping[str, Style] = {
     "Learned distance": Style(is_labels=False, colours=_DIVERGING, rendering="minip"),
-    "Contour probability": Style(is_labels=False, colours="viridis"),
-    "Border": Style(is_labels=False, colours="viridis"),
-    "Marker": Style(is_labels=False, colours="viridis"),
+    "Contour probability": Style(is_labels=False, colours=_LINES),
+    "Border": Style(is_labels=False, colours=_fading("magenta")),
+    "Marker": Style(is_labels=False, colours=_fading("bop blue")),
     "Difficulty": Style(is_labels=False, colours="inferno"),
-    "Boundary": Style(is_labels=False, colours="viridis"),
+    "Boundary": Style(is_labels=False, colours=_LINES),
     "Probability": Style(is_labels=False, colours="viridis"),
     "Distance": Style(is_labels=False, colours=_DIVERGING, rendering="minip"),
     "Uncertainty": Style(is_labels=False, colours="magma"),
@@ -64,21 +79,32 @@ class ResultLayers:
     def __init__(self, viewer: ViewerModel, state: WindowState) -> None:
         self._viewer, self._state = viewer, state
         self._layers: dict[str, Image | Labels] = {}
+        self._away: set[str] = set()
         self._limits: dict[str, tuple[float, float]] = {}
         self._placed: tuple[ImageEntry, Placement] | None = None
 
     def made(self) -> Iterator[tuple[str, Image | Labels]]:
-        """Yield the layers that exist, the lowest first."""
+        """Yield the layers in napari's list, the lowest first."""
         for name in STYLES:
             layer = self._layers.get(name)
             if layer is not None and layer in self._viewer.layers:
                 yield name, layer
 
+    def known(self) -> Iterator[tuple[str, Image | Labels]]:
+        """Yield the layers in napari's list and those that are put away."""
+        yield from self.made()
+        for name in self._away:
+            yield name, self._layers[name]
+
     def get(self, name: str, *, hidden: bool) -> tuple[Image | Labels, bool]:
-        """Return a layer, and True if it had to be made (again)."""
+        """Return a layer in napari's list, and True if it had to be made (again)."""
         layer = self._layers.get(name)
         if layer is not None and layer in self._viewer.layers:
             return layer, False
+        if name in self._away:
+            self._away.discard(name)
+            self._insert(name, self._layers[name])
+            return self._layers[name], False
         style, entry = STYLES[name], self._state.entry
         layer = _new_layer(name, n_axes=len(entry.spatial_shape) if entry else 2)
         layer.visible = style.visible and not hidden
@@ -110,15 +136,27 @@ class ResultLayers:
             layer.colorbar.visible = False
         self._refill(layer, np.broadcast_to(nothing, shape))
 
+    def put_away(self, name: str) -> None:
+        """Take a layer out of napari's list; it comes back as the user left it."""
+        layer = self._layers.get(name)
+        if layer is not None and layer in self._viewer.layers:
+            self.empty(name)
+            self._away.add(name)
+            with self._selection_kept():
+                self._viewer.layers.remove(layer)
+
     def remove_other_axes(self) -> None:
         """Remove layers with another number of axes than the image: they are remade.
 
         napari fails on layers that change from 2D to 3D in its list.
         """
         entry = self._state.entry
-        for name, layer in list(self.made()):
+        for name, layer in list(self.known()):
             if entry is not None and layer.ndim != len(entry.spatial_shape):
-                self._viewer.layers.remove(layer)
+                if name in self._away:
+                    self._away.discard(name)
+                else:
+                    self._viewer.layers.remove(layer)
                 del self._layers[name]
 
     def _refill(self, layer: Image | Labels, values: NDArray[Any]) -> None:
@@ -135,7 +173,7 @@ class ResultLayers:
         project = self._state.project
         colours = [c.colour for c in project.info.classes] if project else [*PALETTE]
         colormap = CyclicLabelColormap(colors=["#00000000", *colours], name="classes")
-        for name, layer in self.made():
+        for name, layer in self.known():
             if STYLES[name].colours == "classes" and layer.colormap != colormap:
                 layer.colormap = colormap
 
@@ -148,12 +186,19 @@ class ResultLayers:
             if other.name in ANNOTATION_LAYERS or id(other) in above:
                 place = index
                 break
-        active, selected = layers.selection.active, set(layers.selection)
-        layers.insert(place, layer)
-        layers.selection.active = active
-        if set(layers.selection) != selected:
-            layers.selection.clear()
-            layers.selection.update(selected)
+        with self._selection_kept():
+            layers.insert(place, layer)
+
+    @contextmanager
+    def _selection_kept(self) -> Iterator[None]:
+        chosen = self._viewer.layers.selection
+        active, selected = chosen.active, set(chosen)
+        yield
+        kept = {layer for layer in selected if layer in self._viewer.layers}
+        chosen.active = active if active in kept else None
+        if set(chosen) != kept:
+            chosen.clear()
+            chosen.update(kept)
 
 
 def _new_layer(name: str, *, n_axes: int) -> Image | Labels:

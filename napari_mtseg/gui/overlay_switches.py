@@ -43,16 +43,18 @@ TIPS = {
     "Uncertainty": "How undecided the network is at each pixel: 0 (dark) sure, "
     "1 (bright) no idea. Entropy of the probabilities, not calibrated",
     "Contour probability": "How probable a contour is at each pixel, as the network "
-    "sees it: 0 (dark) to 1 (bright)",
-    "Learned distance": "Distance to the nearest boundary as the network sees it, in "
-    "pixels: blue and negative inside objects, white at the boundary, red outside",
+    "sees it: 0 (clear) to 1 (bright)",
+    "Learned distance": "Distance to the boundary as the network learned it, at most "
+    "the reach it was trained with; negative inside where it learned signed distances "
+    "(D3). In pixels, unless distance_norm is sym or minmax: then relative to the "
+    "largest of the image, and with minmax never negative",
     "Boundary": "How close a boundary is, as the network sees it: 1 (bright) on it, "
-    "fading to 0 (dark) a few pixels away",
+    "fading to 0 (clear) a few pixels away",
     "Difficulty": "How much each pixel would count in a training on these objects: "
     "1 (dark) far from boundaries, most (bright) between close ones",
-    "Marker": "How probable the core of an object is at each pixel: 0 (dark) to "
+    "Marker": "How probable the core of an object is at each pixel: 0 (clear) to "
     "1 (bright). Each core becomes one object",
-    "Border": "How probable the border of an object is at each pixel: 0 (dark) to "
+    "Border": "How probable the border of an object is at each pixel: 0 (clear) to "
     "1 (bright). It keeps objects that touch apart",
     "Grown masks": "Your partial masks as the training has grown them, as dashed "
     "outlines",
@@ -68,8 +70,8 @@ _RAMPS = {
     "Learned distance": _BLUE_WHITE_RED,
     "Boundary": _VIRIDIS,
     "Difficulty": ("#000004", "#bc3754", "#fcffa4"),
-    "Marker": _VIRIDIS,
-    "Border": _VIRIDIS,
+    "Marker": ("#000000", "#1060a0", "#20adf8"),
+    "Border": ("#000000", "#800080", "#ff00ff"),
 }
 
 

@@ -1,6 +1,10 @@
-"""Results over the image, each a layer of its own that is made once and refilled."""
+"""Results over the image, each a layer of its own that is made once and refilled.
 
-from collections.abc import Iterable, Mapping
+A layer is put away while what is shown has nothing for it, and comes back as it was.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +27,8 @@ from napari_mtseg.gui.overlay_layers import STYLES, ResultLayers
 from napari_mtseg.gui.state import WindowState
 from napari_mtseg.storage.prediction_files import load_prediction
 
-LIVE = ("Segmentation", "Instances", "Contours", GROWN)
-"""overlays that a training refreshes"""
+LIVE = ("Segmentation", "Instances", "Contours")
+"""overlays that every training refreshes"""
 
 _PAUSE = 10
 """milliseconds between two layers, in which the window answers"""
@@ -55,9 +59,10 @@ class Overlays(QObject):
     ) -> None:
         super().__init__(parent)
         self._state = state
+        self._project = state.project
         self._layers = ResultLayers(viewer, state)
         self._filled: set[str] = set()
-        self._waiting: dict[str, Content | None] = {}
+        self._waiting: dict[str, Callable[[], object]] = {}
         self._timer = QTimer(self)
         self._timer.setInterval(_PAUSE)
         self._timer.timeout.connect(self._show_one)
@@ -90,7 +95,7 @@ class Overlays(QObject):
         else:
             names = {n for n in STYLES if self.is_visible(n)}
             self._switched_on = names
-        for name, layer in self._layers.made():
+        for name, layer in self._layers.known():
             if name in names:
                 layer.visible = visible
         self.changed.emit()
@@ -99,7 +104,7 @@ class Overlays(QObject):
         """Return True if an overlay is switched on, be the group hidden or not."""
         if self._switched_on is not None:
             return name in self._switched_on
-        layer = dict(self._layers.made()).get(name)
+        layer = dict(self._layers.known()).get(name)
         return STYLES[name].visible if layer is None else bool(layer.visible)
 
     def set_visible(self, name: str, visible: bool) -> None:
@@ -119,7 +124,7 @@ class Overlays(QObject):
 
     @opacity.setter
     def opacity(self, opacity: float) -> None:
-        for name, layer in self._layers.made():
+        for name, layer in self._layers.known():
             if not STYLES[name].is_outline:
                 layer.opacity = opacity
 
@@ -169,13 +174,30 @@ class Overlays(QObject):
         grown = ObjectMasks(objects=objects, class_of=class_of)
         self._growth.ask(lambda: grown_content(grown))
 
+    def put_away_grown(self) -> None:
+        """Show no grown masks: they are of another run, or of none."""
+        self._growth.drop()
+        # Without an image nothing is shown, and the window may be closing.
+        if self._state.entry is not None:
+            self._put_away_soon([GROWN])
+
+    def put_away_results(self) -> None:
+        """Show no results: they are of another run, which has none of this image."""
+        self._results.drop()
+        self._folder = None
+        for name in LIVE:
+            self._waiting.pop(name, None)
+            self._empty(name)
+        self._put_away_soon(n for n in STYLES if n not in {*LIVE, GROWN})
+        self.changed.emit()
+
     def make_ready(self, names: Iterable[str] = LIVE) -> None:
         """Make layers before they are needed, one after the other.
 
         A new layer costs napari a tenth of a second, which one who paints would feel.
         """
         made = dict(self._layers.made())
-        self._show_soon({name: None for name in names if name not in made})
+        self._do_soon({n: partial(self._layer, n) for n in names if n not in made})
 
     def clear(self) -> None:
         """Show nothing; the layers stay, in the size of the current image."""
@@ -185,6 +207,10 @@ class Overlays(QObject):
         self._layers.remove_other_axes()
         for name, _ in self._layers.made():
             self._layers.empty(name)
+        project = self._state.project
+        if project is not None and project is not self._project:
+            self._project = project
+            self._put_away_soon(n for n in STYLES if n not in LIVE)
         self.changed.emit()
 
     def release(self) -> None:
@@ -195,32 +221,49 @@ class Overlays(QObject):
         self._waiting.clear()
 
     def _show_results(self, shown: Mapping[str, Content]) -> None:
-        gone = [n for n in self._filled if n not in shown and n != GROWN]
-        self._show_soon({**dict.fromkeys(gone), **shown})
+        self._put_away_soon(n for n in STYLES if n not in shown and n != GROWN)
+        self._show_soon(shown)
 
-    def _show_soon(self, shown: Mapping[str, Content | None]) -> None:
-        """Fill one layer after the other: all at once would be felt."""
-        self._waiting.update(shown)
+    def _show_soon(self, shown: Mapping[str, Content]) -> None:
+        self._do_soon({n: partial(self._show, n, shown[n]) for n in shown})
+
+    def _put_away_soon(self, names: Iterable[str]) -> None:
+        made, names = dict(self._layers.made()), tuple(names)
+        for name in names:
+            self._waiting.pop(name, None)
+        if gone := {n: partial(self._put_away, n) for n in names if n in made}:
+            self._do_soon(gone)
+
+    def _do_soon(self, changes: Mapping[str, Callable[[], object]]) -> None:
+        """Change one layer after the other: all at once would be felt."""
+        self._waiting.update(changes)
         self._timer.start()
 
     def _show_one(self) -> None:
         if self._waiting:
-            name = next(iter(self._waiting))
-            self._show(name, self._waiting.pop(name))
+            self._waiting.pop(next(iter(self._waiting)))()
             self.changed.emit()
         if not self._waiting:
             self._timer.stop()
             self.shown.emit()
 
-    def _show(self, name: str, content: Content | None) -> None:
+    def _put_away(self, name: str) -> None:
+        self._filled.discard(name)
+        self._layers.put_away(name)
+
+    def _show(self, name: str, content: Content) -> None:
         self._layer(name)
         entry = self._state.entry
-        if entry and content and content.values.shape == entry.spatial_shape:
+        if entry and content.values.shape == entry.spatial_shape:
             self._layers.fill(name, content)
             self._filled.add(name)
         else:
+            self._empty(name)
+
+    def _empty(self, name: str) -> None:
+        self._filled.discard(name)
+        if name in dict(self._layers.made()):
             self._layers.empty(name)
-            self._filled.discard(name)
 
     def _layer(self, name: str) -> Any:
         layer, is_new = self._layers.get(name, hidden=not self.visible)

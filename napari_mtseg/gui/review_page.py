@@ -135,7 +135,7 @@ class ReviewPage(QWidget):
         if self._shown is not None:
             # What a training shows of this image is not ours to take away.
             self._shown = None
-            self._overlays.clear()
+            self._overlays.put_away_results()
 
     def _unpredicted(self, run: Path) -> str:
         if is_locked(run):

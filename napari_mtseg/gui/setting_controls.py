@@ -27,6 +27,8 @@ _SOURCES = {
     "derived": "derived from the paper",
     "ours": "our choice",
 }
+_NO_MEASURES = ("stage", "share", "per step")
+"""units that say what a number is, and do not read well behind it"""
 _FINEST = 12
 """decimals that a number is shown with at most"""
 
@@ -132,7 +134,7 @@ class SettingControl(QObject):
         box.setRange(max(int(low), -LARGEST), min(int(high), LARGEST))
         box.setSingleStep(max(int(self.about.step or 1), 1))
         box.setGroupSeparatorShown(True)
-        _dress(box, self.about.unit)
+        _dress(box, self.about)
         box.valueChanged.connect(lambda _: self.changed.emit())
         return box
 
@@ -146,7 +148,7 @@ class SettingControl(QObject):
         high = limits.get("le", limits.get("lt", 1e12 + grain) - grain)
         box.setRange(low, high)
         box.setSingleStep(step)
-        _dress(box, self.about.unit)
+        _dress(box, self.about)
         box.valueChanged.connect(lambda _: self.changed.emit())
         return box
 
@@ -186,19 +188,30 @@ def words(name: str) -> str:
 
 def tooltip(about: SettingDescription, preset: Any = None) -> str:
     """Return what a setting means, its range, unit and source."""
-    unit = f" {about.unit}" if about.unit else ""
     lines = [" ".join(about.text.split())]
     if about.kind != "switch":
+        unit = f" ({about.unit})" if about.unit in _NO_MEASURES else _unit(about)
         lines.append(f"Range: {about.range.replace('..', ' to ')}{unit}")
-    lines.append(f"Default: {_shown(about.default)}{unit} ({_source(about)})")
+    lines.append(f"Default: {_with_unit(about.default, about)}, {_source(about)}")
     if preset is not None and preset != about.default:
-        lines.append(f"This preset: {_shown(preset)}{unit}")
+        lines.append(f"This preset: {_with_unit(preset, about)}")
     lines.append(f"In the shell: --set {about.name}={_shown(about.default)}")
     return "\n".join(lines)
 
 
 def _source(about: SettingDescription) -> str:
     return _SOURCES.get(about.source, about.source)
+
+
+def _unit(about: SettingDescription) -> str:
+    """Return what stands behind a number: ' steps', or nothing."""
+    return f" {about.unit}" if about.unit and about.unit not in _NO_MEASURES else ""
+
+
+def _with_unit(value: Any, about: SettingDescription) -> str:
+    if about.zero and value == 0:
+        return f"0 ({about.zero})"
+    return f"{_shown(value)}{_unit(about)}"
 
 
 def _shown(value: Any) -> str:
@@ -215,9 +228,10 @@ def _decimals(value: float) -> int:
     return len(text.partition(".")[2])
 
 
-def _dress(box: QSpinBox | QDoubleSpinBox, unit: str) -> None:
-    if unit:
-        box.setSuffix(f" {unit}")
+def _dress(box: QSpinBox | QDoubleSpinBox, about: SettingDescription) -> None:
+    box.setSuffix(_unit(about))
+    # Shown in place of the smallest value; where 0 is special, it is the smallest.
+    box.setSpecialValueText(about.zero)
     box.setKeyboardTracking(False)
     box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     box.setMinimumWidth(0)

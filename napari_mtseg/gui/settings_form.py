@@ -1,4 +1,7 @@
-"""A form made from any settings: the simple ones first, then all the others."""
+"""A form made from any settings: the simple ones first, then all the others.
+
+In each part stand those of the method before those of every training, as in the shell.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,12 +11,15 @@ from qtpy.QtWidgets import QFormLayout, QLabel, QPushButton, QVBoxLayout, QWidge
 
 from napari_mtseg.domain.errors import SettingsError
 from napari_mtseg.domain.settings import Settings, describe
+from napari_mtseg.domain.training_settings import TrainingSettings
 from napari_mtseg.gui.fold import Fold
 from napari_mtseg.gui.sentence_label import SentenceLabel
 from napari_mtseg.gui.setting_controls import SettingControl, title, tooltip
 
 CHANGED = "● "
 """sign before the name of a setting that differs from the preset"""
+OWN = "Of this method:"
+SHARED = "Of training, the same for every method:"
 
 
 class SettingsForm(QWidget):
@@ -31,7 +37,8 @@ class SettingsForm(QWidget):
     def __init__(self, model: type[Settings], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._model = model
-        self._controls = [SettingControl(about, self) for about in describe(model)]
+        found = sorted(describe(model), key=lambda about: _is_shared(about.name))
+        self._controls = [SettingControl(about, self) for about in found]
         self._labels: dict[str, QLabel] = {}
         self._preset: dict[str, Any] = {}
         self._problem = SentenceLabel(parent=self)
@@ -43,7 +50,7 @@ class SettingsForm(QWidget):
         others = [c for c in self._controls if not c.about.simple]
         self._more = Fold(
             f"All settings ({len(others)} more)",
-            self._rows(others),
+            self._rows_in_two_parts(others),
             tooltip="Every other setting of this method.",
         )
         self._more.heading.setObjectName("all_settings")
@@ -97,6 +104,19 @@ class SettingsForm(QWidget):
             control.show_value(getattr(checked, control.about.name))
         self._refresh()
 
+    def _rows_in_two_parts(self, controls: Sequence[SettingControl]) -> QWidget:
+        own = [c for c in controls if not _is_shared(c.about.name)]
+        shared = [c for c in controls if _is_shared(c.about.name)]
+        if not own or not shared:
+            return self._rows(controls)
+        both = QWidget(self)
+        layout = QVBoxLayout(both)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for words, part in ((OWN, own), (SHARED, shared)):
+            layout.addWidget(SentenceLabel(words, parent=both))
+            layout.addWidget(self._rows(part))
+        return both
+
     def _rows(self, controls: Sequence[SettingControl]) -> QWidget:
         rows = QWidget(self)
         layout = QFormLayout(rows)
@@ -144,3 +164,8 @@ class SettingsForm(QWidget):
             self._problem.say(str(error), "problem")
         else:
             self._problem.say("")
+
+
+def _is_shared(name: str) -> bool:
+    """Tell whether every method has this setting."""
+    return name in TrainingSettings.model_fields

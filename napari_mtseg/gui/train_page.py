@@ -1,5 +1,7 @@
 """The Train page: choose a method, train it, watch it learn, look at earlier runs."""
 
+from functools import partial
+
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
@@ -23,7 +25,7 @@ from napari_mtseg.gui.training_choices import TrainingChoices
 from napari_mtseg.gui.training_view import TrainingView
 
 ASK_AFTER = 500
-"""milliseconds after the last stroke until the paint is looked at again"""
+"""milliseconds after the last stroke or setting until both are looked at again"""
 
 STARTING = "Starting…"
 RESUMING = "Resuming…"
@@ -55,7 +57,7 @@ class TrainPage(QWidget):
         super().__init__(parent)
         self.setObjectName("train_page")
         self._state, self._editing, self._trainer = state, editing, trainer
-        self._busy = ""
+        self._busy = self._refusal = ""
         self._is_stale = True
         self._history = RunHistory(state, self)
         self._asking = QTimer(self)
@@ -108,15 +110,17 @@ class TrainPage(QWidget):
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(self._method)
         layout.addWidget(self._choices)
+        # Above the button: who presses it has what is said in view.
+        layout.addWidget(self._sentence)
         layout.addLayout(row)
-        for widget in (self._sentence, self._view, runs):
+        for widget in (self._view, runs):
             layout.addWidget(widget)
         layout.addStretch(1)
 
     def _join_controls(self) -> None:
         self._method.chosen.connect(self._choices.set_method)
         self._method.paint_wanted.connect(lambda: self._go_on("annotate"))
-        self._choices.changed.connect(self._refresh)
+        self._choices.changed.connect(self._change_settings)
         self._button.clicked.connect(self.train)
         self._view.chosen.connect(self._go_on)
         self._live.began.connect(self._begin)
@@ -141,8 +145,7 @@ class TrainPage(QWidget):
     def _change_project(self) -> None:
         project = self._state.project
         self._method.forget()
-        self._sentence.say("")
-        self._busy, self._is_stale = "", True
+        self._busy, self._refusal, self._is_stale = "", "", True
         if project is not None and project.images:
             self._choices.set_ndim(len(project.images[0].spatial_shape))
         self._refresh()
@@ -152,10 +155,16 @@ class TrainPage(QWidget):
         if self.isVisible():
             self._asking.start(ASK_AFTER)
 
+    def _change_settings(self) -> None:
+        self._refusal = ""
+        self._refresh()
+        self._change_paint()
+
     def _ask_readiness(self) -> None:
         if self._state.project is not None:
             self._is_stale = False
-            self._trainer.ask_readiness()
+            is_usable = self._choices.settings() is not None
+            self._trainer.ask_readiness(self._choices.request() if is_usable else None)
 
     def _take_readiness(self, report: ReadinessReport) -> None:
         self._method.show_report(report)
@@ -180,7 +189,9 @@ class TrainPage(QWidget):
 
     def _refuse(self, sentence: str) -> None:
         self._wait("")
-        self._sentence.say(sentence, "problem")
+        self._refusal = sentence
+        self._refresh()
+        self._scroll_to(self._sentence, self._button)
 
     def _begin(self) -> None:
         self._wait("")
@@ -191,16 +202,16 @@ class TrainPage(QWidget):
         self._refresh()
         self._scroll_to(self._view.outcome)
 
-    def _scroll_to(self, widget: QWidget) -> None:
-        """Bring a part of the page into view once it has its place."""
+    def _scroll_to(self, *widgets: QWidget) -> None:
+        """Bring parts of the page into view once they have their places."""
         area = self._scroll_area()
         if area is not None:
-            QTimer.singleShot(0, lambda: area.ensureWidgetVisible(widget))
+            for widget in widgets:
+                QTimer.singleShot(0, partial(area.ensureWidgetVisible, widget))
 
     def _wait(self, why: str) -> None:
         """Show that a press was heard, until the trainer answers; '' for it has."""
-        self._busy = why
-        self._sentence.say("")
+        self._busy, self._refusal = why, ""
         self._refresh()
         self._button.repaint()
 
@@ -232,11 +243,14 @@ class TrainPage(QWidget):
             return self._busy
         if self._live.is_live or self._trainer.is_training:
             return "A training is running. Stop it, or wait until it ends."
-        if self._choices.form.problem:
-            return self._choices.form.problem
         if self._method.problems:
             return f"Not enough to train: {' '.join(self._method.problems)}"
-        return ""
+        return self._setting_problems()
+
+    def _setting_problems(self) -> str:
+        """Return what is wrong with the settings, a line each; '' if nothing is."""
+        problem = self._choices.form.problem
+        return problem or "\n".join(self._method.setting_problems)
 
     def _refresh(self) -> None:
         reason = self._why_not()
@@ -247,8 +261,8 @@ class TrainPage(QWidget):
         # What is chosen for the next run makes room for the one that trains.
         self._choices.setVisible(not self._live.is_live)
         self._method.set_brief(self._live.is_live)
-        if self._choices.form.problem:
-            self._sentence.say(self._choices.form.problem, "problem")
+        problem = self._setting_problems() or self._refusal
+        self._sentence.say("" if self._live.is_live else problem, "problem")
         self._estimate.say("" if reason else self._estimated())
 
     def _estimated(self) -> str:

@@ -62,6 +62,9 @@ class ReadinessReport:
     """key of the method that suits the paint best; '' if that could not be told"""
     reason: str
     """why that one, one sentence"""
+    asked: tuple[str, MethodReadiness] | None = None
+    """key of a method, and its readiness with the settings that were asked for; None
+    if that could not be told"""
 
 
 class Trainer(QObject):
@@ -150,13 +153,21 @@ class Trainer(QObject):
             self._room.open(project_path)
         self._room.fill()
 
-    def ask_readiness(self) -> None:
+    def ask_readiness(self, request: TrainRequest | None = None) -> None:
         """Ask what the paint on disk allows; answered by ``readiness_changed``.
 
-        While one question is open, more of them become one. Shortly after a training
-        began the answer waits for the next child.
+        While one question is open, more of them become one, the last. Shortly after a
+        training began the answer waits for the next child.
+
+        Parameters
+        ----------
+        request : TrainRequest, optional
+            A run whose settings may stand in the way as well.
         """
-        self._room.ask_readiness()
+        if request is None:
+            self._room.ask_readiness()
+        else:
+            self._room.ask_readiness(run=asdict(request))
 
     def train(self, request: TrainRequest) -> None:
         """Start a run; ``started`` or ``refused`` follows."""
@@ -291,16 +302,19 @@ def _report(answer: Mapping[str, Any]) -> ReadinessReport:
     if answer["answer"] != "readiness":
         why = str(answer.get("message", "What the paint allows could not be told."))
         return ReadinessReport(summary=why, methods={}, recommended="", reason=why)
+    asked = answer.get("asked")
     return ReadinessReport(
         summary=answer["summary"],
-        methods={
-            key: MethodReadiness(
-                ready=found["ready"],
-                problems=tuple(found["problems"]),
-                notices=tuple(found["notices"]),
-            )
-            for key, found in answer["methods"].items()
-        },
+        methods={key: _readiness(told) for key, told in answer["methods"].items()},
         recommended=answer["recommended"],
         reason=answer["reason"],
+        asked=None if asked is None else (asked["method"], _readiness(asked)),
+    )
+
+
+def _readiness(told: Mapping[str, Any]) -> MethodReadiness:
+    return MethodReadiness(
+        ready=told["ready"],
+        problems=tuple(told["problems"]),
+        notices=tuple(told["notices"]),
     )

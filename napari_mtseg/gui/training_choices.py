@@ -43,6 +43,8 @@ _DEVICE_WORDS = {
     "cuda": "GPU (CUDA)",
     "mps": "GPU (Apple)",
 }
+ROW = "Paper's row"
+NO_ROW = "None: as the preset"
 _SEED_WIDTH = 120
 """pixels"""
 
@@ -58,6 +60,7 @@ class TrainingChoices(QWidget):
         self._ndim = 2
         self._records: tuple[RunRecord, ...] = ()
         self._forms: dict[str, SettingsForm] = {}
+        self._variant_values: dict[str, Any] = {}
         self._build()
         self.set_method(method)
 
@@ -119,13 +122,16 @@ class TrainingChoices(QWidget):
         for known, form in self._forms.items():
             form.setVisible(known == key)
         self._offer_variants()
+        self._variant_values = {}
         self.set_earlier_runs(self._records)
         self._take_preset()
 
     def set_ndim(self, ndim: int) -> None:
-        """Offer presets for 2D or 3D images."""
+        """Offer presets and rows for 2D or 3D images."""
         if ndim != self._ndim:
-            self._ndim = ndim
+            self._ndim, row = ndim, self.variant.currentData()
+            self._offer_variants()
+            self.variant.setCurrentIndex(max(self.variant.findData(row), 0))
             self._take_preset()
 
     def set_devices(self, names: Sequence[str]) -> None:
@@ -157,7 +163,10 @@ class TrainingChoices(QWidget):
     def _build(self) -> None:
         grid = QGridLayout()
         grid.setColumnStretch(1, 1)
-        self.variant = self._combo("variant", "A row of the paper's tables.")
+        self.variant = self._combo(
+            "table_row",
+            "Settings of a row of the paper's tables, in place of the preset's.",
+        )
         self.device = self._combo(
             "device", "Where to compute; 'Automatic' takes a GPU if there is one."
         )
@@ -175,7 +184,7 @@ class TrainingChoices(QWidget):
         )
         rows: tuple[tuple[str, QWidget | QHBoxLayout], ...] = (
             ("Preset", self._preset_row()),
-            ("Variant", self.variant),
+            (ROW, self.variant),
             ("Device", self.device),
             ("Start from", self.parent_run),
             ("Seed", self.seed),
@@ -183,7 +192,7 @@ class TrainingChoices(QWidget):
         for row, (name, what) in enumerate(rows):
             label = self._label(name, what if isinstance(what, QWidget) else None)
             grid.addWidget(label, row, 0)
-            if name == "Variant":
+            if name == ROW:
                 self._variant_label = label
             if isinstance(what, QWidget):
                 grid.addWidget(what, row, 1)
@@ -201,7 +210,6 @@ class TrainingChoices(QWidget):
         layout.addLayout(grid)
         layout.addWidget(self.fold)
         self.set_devices(())
-        self._variant_values: dict[str, Any] = {}
         self._presets.buttonClicked.connect(lambda _: self._take_preset())
         self.variant.activated.connect(lambda _: self._take_preset())
         self.parent_run.currentIndexChanged.connect(lambda _: self.changed.emit())
@@ -239,14 +247,13 @@ class TrainingChoices(QWidget):
         return label
 
     def _offer_variants(self) -> None:
-        known = variants(self._method)
+        known = variants(self._method, self._ndim)
         self.variant.clear()
-        self.variant.addItem("As the preset", None)
+        self.variant.addItem(NO_ROW, None)
         for name in known:
             self.variant.addItem(name, name)
         self.variant.setVisible(bool(known))
         self._variant_label.setVisible(bool(known))
-        self._variant_values = {}
 
     def _take_preset(self) -> None:
         """Show preset and variant; what the user changed by hand stays changed."""

@@ -115,7 +115,7 @@ class WaitingRoom(QObject):
         self._project: Path | None = None
         self._idle: WaitingChild | None = None
         self._busy: list[WaitingChild] = []
-        self._wants_readiness = False
+        self._question: dict[str, Any] | None = None
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
         self._pause.setInterval(round(1000 * pause))
@@ -143,9 +143,9 @@ class WaitingRoom(QObject):
         self._idle = child
         self._pass_on()
 
-    def ask_readiness(self) -> None:
-        """Ask what the paint allows; questions that pile up become one."""
-        self._wants_readiness = True
+    def ask_readiness(self, **values: Any) -> None:
+        """Ask what the paint allows; of questions that pile up the last one counts."""
+        self._question = values
         if not self._pause.isActive():
             self.fill()
         self._pass_on()
@@ -166,7 +166,7 @@ class WaitingRoom(QObject):
     def close(self) -> None:
         """End the idle child and forget those that train."""
         self._pause.stop()
-        self._wants_readiness = False
+        self._question = None
         for child in (*self._busy, *filter(None, (self._idle,))):
             child.release()
         self._busy.clear()
@@ -175,9 +175,10 @@ class WaitingRoom(QObject):
 
     def _pass_on(self) -> None:
         # A child that was asked for a run will listen no more.
-        if self._wants_readiness and self._idle and not self._idle.unanswered:
-            self._wants_readiness = False
-            self._idle.ask("readiness")
+        question = self._question
+        if question is not None and self._idle and not self._idle.unanswered:
+            self._question = None
+            self._idle.ask("readiness", **question)
 
     def _on_answer(
         self, child: WaitingChild, asked: str, answer: dict[str, Any]

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from napari_mtseg.domain.errors import SettingsError
 from napari_mtseg.domain.project import ImageEntry
 from napari_mtseg.methods.catalog import CATALOG, entry, load_method, settings_of
 from napari_mtseg.methods.protocol import Method, Readiness, Task
 from napari_mtseg.storage.annotation_files import FACTS
 from napari_mtseg.storage.project import Project
 from napari_mtseg.targets.paint_summary import PaintSummary, added_up, summary_of
-from napari_mtseg.workflows.run_requests import ndim_of
+from napari_mtseg.workflows.run_requests import RunRequest, ndim_of
 from napari_mtseg.workflows.runs import task_of
 
 PRESET = "fast"
@@ -108,6 +109,47 @@ def readiness_of(project: Project, counter: PaintCounter) -> ReadinessReport:
         recommended=recommended,
         reason=reason,
     )
+
+
+def run_readiness(
+    project: Project, counter: PaintCounter, request: RunRequest
+) -> Readiness:
+    """Tell whether a run that is wanted could be trained, with the settings it has.
+
+    Parameters
+    ----------
+    project : Project
+        Its images, split and annotations count.
+    counter : PaintCounter
+        The same one every time, so that only new paint is read.
+    request : RunRequest
+        Its method and settings count.
+
+    Raises
+    ------
+    MtsegError
+        If an annotation is damaged.
+    """
+    if not project.images:
+        return Readiness(problems=(NO_IMAGES,))
+    try:
+        settings = settings_of(
+            request.method,
+            preset_name=request.preset,
+            variant=request.variant,
+            ndim=ndim_of(project),
+            values=request.values,
+        )
+    except SettingsError as error:
+        return Readiness(problems=(str(error),))
+    task = task_of(project, project.images)
+    learned = added_up(
+        counter.paint_on(project, image, spacing=task.spacing)
+        for image in project.images
+        if image.split == "train"
+    )
+    made: Method = load_method(request.method)(settings, task)
+    return made.readiness(learned)
 
 
 def recommendation(

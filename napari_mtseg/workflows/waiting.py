@@ -17,12 +17,13 @@ import lightning_fabric
 from napari_mtseg.domain.errors import MtsegError, SettingsError, StorageError
 from napari_mtseg.domain.events import RunStarted, TrainingFailed
 from napari_mtseg.methods.catalog import CATALOG, load_method
+from napari_mtseg.methods.protocol import Readiness
 from napari_mtseg.storage.locks import is_locked
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.run_folder import RunFolder, find_run
 from napari_mtseg.workflows.devices import DEVICES, best_device, is_out_of_memory
 from napari_mtseg.workflows.event_sentences import beginning_of, sentence_of
-from napari_mtseg.workflows.readiness import PaintCounter, readiness_of
+from napari_mtseg.workflows.readiness import PaintCounter, readiness_of, run_readiness
 from napari_mtseg.workflows.run_requests import (
     RunRequest,
     requested_run,
@@ -87,7 +88,7 @@ def asked_run(
         try:
             request = _request_in(line)
             if request["ask"] == "readiness":
-                reply(_readiness(Project.open(project), counter))
+                reply(_readiness(Project.open(project), counter, request.get("run")))
                 continue
             asked = _asked(Project.open(project), request)
         except MtsegError as error:
@@ -173,19 +174,27 @@ def _shown(line: str) -> str:
     return repr(text if len(text) <= 60 else f"{text[:60]}...")
 
 
-def _readiness(project: Project, counter: PaintCounter) -> Answer:
+def _readiness(
+    project: Project, counter: PaintCounter, run: Mapping[str, Any] | None
+) -> Answer:
+    """Return the readiness of every method, and of the run that is wanted, if any."""
     report = readiness_of(project, counter)
-    methods = {
-        key: {"ready": not found.problems, **asdict(found)}
-        for key, found in report.methods.items()
-    }
-    return {
+    answer = {
         "answer": "readiness",
         "summary": report.summary,
-        "methods": methods,
+        "methods": {key: _told(found) for key, found in report.methods.items()},
         "recommended": report.recommended,
         "reason": report.reason,
     }
+    if run is None:
+        return answer
+    request = RunRequest.checked(run)
+    found = run_readiness(project, counter, request)
+    return {**answer, "asked": {"method": request.method, **_told(found)}}
+
+
+def _told(found: Readiness) -> Mapping[str, Any]:
+    return {"ready": not found.problems, **asdict(found)}
 
 
 def _asked(project: Project, request: Mapping[str, Any]) -> AskedRun:

@@ -60,7 +60,7 @@ def wait(project):
         asked = json.loads(line)
         if asked["ask"] == "readiness":
             (project / "asked").open("a").write("readiness\n")
-            answer(READINESS)
+            answer({**READINESS, **asked_readiness(asked.get("run"))})
         elif asked["ask"] == "resume":
             run = find_run(project, asked["run"])
             run.set_control(run.control().changed({"stop": False}))
@@ -71,6 +71,14 @@ def wait(project):
             return
         else:
             answer({"answer": "refused", "message": f"No method {asked['method']}."})
+
+
+def asked_readiness(run):
+    if run is None:
+        return {}
+    problems = [f"{name} is wrong." for name in run["values"]]
+    found = {"ready": not problems, "problems": problems, "notices": ["b."]}
+    return {"asked": {"method": run["method"], **found}}
 
 
 def made(project, asked):

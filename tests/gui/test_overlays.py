@@ -14,6 +14,7 @@ from napari_mtseg.gui.overlay_content import (
     prediction_content,
     preview_content,
 )
+from napari_mtseg.gui.overlay_layers import STYLES
 from napari_mtseg.gui.overlay_switches import OverlaySwitches
 from napari_mtseg.gui.overlays import Overlays
 from napari_mtseg.gui.state import WindowState
@@ -169,9 +170,99 @@ def test_a_prediction_without_a_map_takes_its_overlay_away(
     show(qtbot, overlays, tmp_path, own_maps=True)
     show(qtbot, overlays, tmp_path)
     assert not set(OF_METHODS) & set(overlays.names)
-    for name in OF_METHODS:
-        assert np.isnan(viewer.layers[name].data).all()
-        assert not viewer.layers[name].colorbar.visible
+    assert not {layer.name for layer in viewer.layers} & set(OF_METHODS)
+
+
+def test_a_layer_that_was_put_away_comes_back_as_the_user_left_it(
+    qtbot, overlays, viewer, tmp_path
+):
+    show(qtbot, overlays, tmp_path, own_maps=True)
+    marker = viewer.layers["Marker"]
+    overlays.set_visible("Marker", True)
+    marker.contrast_limits = (0, 0.5)
+    active = viewer.layers["Image"]
+    viewer.layers.selection.active = active
+    before = [layer.name for layer in viewer.layers]
+    show(qtbot, overlays, tmp_path)
+    assert np.isnan(marker.data).all()
+    overlays.opacity = 0.3
+    assert set(viewer.layers.selection) == {active}
+    show(qtbot, overlays, tmp_path, own_maps=True)
+    assert [layer.name for layer in viewer.layers] == before
+    assert viewer.layers["Marker"] is marker
+    assert (marker.visible, marker.opacity) == (True, 0.3)
+    assert marker.contrast_limits == [0, 0.5]
+    assert marker.colorbar.visible
+    assert not viewer.layers["Border"].visible
+    assert set(viewer.layers.selection) == {active}
+
+
+def test_a_layer_put_away_while_the_results_are_hidden_is_not_forgotten(
+    qtbot, overlays, viewer, tmp_path
+):
+    show(qtbot, overlays, tmp_path, own_maps=True)
+    overlays.set_visible("Marker", True)
+    overlays.visible = False
+    show(qtbot, overlays, tmp_path)
+    show(qtbot, overlays, tmp_path, own_maps=True)
+    assert not viewer.layers["Marker"].visible
+    show(qtbot, overlays, tmp_path)
+    overlays.visible = True
+    show(qtbot, overlays, tmp_path, own_maps=True)
+    assert viewer.layers["Marker"].visible
+
+
+def test_a_run_without_results_of_this_image_leaves_none_of_another(
+    qtbot, overlays, viewer, tmp_path
+):
+    show(qtbot, overlays, tmp_path, own_maps=True)
+    with qtbot.waitSignal(overlays.shown):
+        overlays.put_away_results()
+    assert overlays.names == ()
+    assert not viewer.layers["Segmentation"].data.any()
+    assert [layer.name for layer in viewer.layers] == [
+        "Image",
+        "Segmentation",
+        "Instances",
+        "Contours",
+        "Partial masks",
+    ]
+
+
+def test_grown_masks_are_put_away_with_their_run(qtbot, overlays, viewer, tmp_path):
+    overlays.make_ready()
+    with qtbot.waitSignal(overlays.shown):
+        overlays.show_maps((square() > 0).astype(np.uint8), square())
+    assert "Grown masks" not in viewer.layers
+    with qtbot.waitSignal(overlays.shown):
+        overlays.show_grown(square(), {5: 1})
+    assert viewer.layers["Grown masks"].data.any()
+    with qtbot.waitSignal(overlays.shown):
+        overlays.put_away_grown()
+    assert "Grown masks" not in viewer.layers
+    assert overlays.names == ("Contours", "Instances", "Segmentation")
+
+
+def test_another_project_begins_without_the_maps_of_the_one_before(
+    qtbot, overlays, viewer, state, tmp_path
+):
+    show(qtbot, overlays, tmp_path, own_maps=True)
+    (tmp_path / "b").mkdir()
+    disc_project(tmp_path / "b")
+    with qtbot.waitSignal(overlays.shown):
+        state.open_project(tmp_path / "b" / "discs.mtseg")
+    names = {layer.name for layer in viewer.layers}
+    assert names == {"Image", "Segmentation", "Instances", "Contours", "Partial masks"}
+
+
+@pytest.mark.parametrize(
+    "name", ["Contour probability", "Boundary", "Border", "Marker"]
+)
+def test_maps_of_lines_and_cores_let_the_image_through_where_they_are_low(name):
+    colours = STYLES[name].colours.map(np.array([0, 0.1, 0.5, 1]))
+    assert colours[0, 3] == 0
+    assert 0.1 < colours[1, 3] < 0.3
+    assert (colours[2:, 3] == 1).all()
 
 
 def test_there_is_a_switch_for_each_map_of_the_prediction_and_no_other(
@@ -281,7 +372,7 @@ def test_a_preview_shows_no_maps_of_an_older_prediction(
     with qtbot.waitSignal(overlays.shown):
         overlays.show_maps((square() > 0).astype(np.uint8), square())
     assert overlays.names == ("Contours", "Instances", "Segmentation")
-    assert np.isnan(viewer.layers["Probability"].data).all()
+    assert "Probability" not in viewer.layers
 
 
 def test_grown_masks_are_dashed_outlines_beside_the_results(

@@ -6,7 +6,9 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLineEdit, QSpi
 
 from napari_mtseg.domain.errors import SettingsError
 from napari_mtseg.domain.settings import Settings, describe, setting
-from napari_mtseg.gui.settings_form import CHANGED, SettingsForm
+from napari_mtseg.domain.training_settings import TrainingSettings
+from napari_mtseg.gui.sentence_label import SentenceLabel
+from napari_mtseg.gui.settings_form import CHANGED, OWN, SHARED, SettingsForm
 from napari_mtseg.methods.catalog import CATALOG, PRESETS, preset, settings_model
 
 
@@ -25,6 +27,14 @@ class Example(Settings):
     """Whether."""
     sizes: tuple[int, ...] = setting((1, 2), source="ours")
     """Some numbers."""
+    width: int = setting(
+        3, ge=0, le=9, step=1, source="ours", unit="pixels", zero="automatic"
+    )
+    """How wide."""
+    weight: float = setting(0.0, ge=0, le=9, step=1, source="ours", zero="none")
+    """How heavy."""
+    part: float = setting(0.5, ge=0, le=1, step=0.1, source="ours", unit="share")
+    """How much."""
 
     @model_validator(mode="after")
     def _check(self) -> "Example":
@@ -119,9 +129,41 @@ def test_a_tooltip_says_meaning_range_unit_and_source(form):
     box = control(form, "steps", QSpinBox)
     assert box.suffix() == " steps"
     assert box.toolTip() == (
-        "How long.\nRange: 1 to 1,000 steps\nDefault: 100 steps (the paper's value)\n"
+        "How long.\nRange: 1 to 1,000 steps\nDefault: 100 steps, the paper's value\n"
         "This preset: 300 steps\nIn the shell: --set steps=100"
     )
+
+
+def test_a_zero_that_is_no_number_is_said_in_words(form):
+    width, weight = (
+        control(form, "width", QSpinBox),
+        control(form, "weight", QDoubleSpinBox),
+    )
+    assert (width.text(), weight.text()) == ("3 pixels", "none")
+    width.setValue(0)
+    assert width.text() == "automatic"
+    assert form.values() == {"width": 0}
+    assert "Default: 0 (none), our choice" in weight.toolTip()
+    weight.setValue(2)
+    assert weight.text() == "2"
+
+
+def test_a_unit_that_is_no_measure_stands_in_the_tooltip(form):
+    box = control(form, "part", QDoubleSpinBox)
+    assert box.text() == "0.5"
+    assert "Range: 0 to 1 (share)\nDefault: 0.5, our choice" in box.toolTip()
+
+
+@pytest.mark.parametrize("key", CATALOG)
+def test_settings_of_the_method_stand_before_those_of_every_training(qtbot, key):
+    form = SettingsForm(settings_model(key))
+    qtbot.addWidget(form)
+    names = [c.about.name for c in form._controls]
+    are_shared = [name in TrainingSettings.model_fields for name in names]
+    assert sorted(names) == sorted(settings_model(key).model_fields)
+    assert are_shared == sorted(are_shared)
+    said = [label.sentence for label in form._more.findChildren(SentenceLabel)]
+    assert said == [OWN, SHARED]
 
 
 def test_changed_settings_are_signed_and_go_back_to_the_preset(form, qtbot):

@@ -33,6 +33,7 @@ from napari_mtseg.gui.sentence_label import SentenceLabel
 from napari_mtseg.gui.state import WindowState
 from napari_mtseg.gui.train_page import TrainPage
 from napari_mtseg.gui.trainer import MethodReadiness, ReadinessReport, TrainRequest
+from napari_mtseg.gui.training_choices import TrainingChoices
 from napari_mtseg.storage.run_folder import new_run_folder
 from napari_mtseg.storage.snapshot import take_snapshot
 from tests.tiny_projects import disc_project
@@ -61,8 +62,9 @@ class FakeTrainer(QObject):
         self.is_training = False
         self.run_id = None
 
-    def ask_readiness(self):
+    def ask_readiness(self, request=None):
         self.asked += 1
+        self.asked_for = request
 
     def train(self, request):
         self.requests.append(request)
@@ -105,11 +107,14 @@ class FakeOverlays:
     def show_grown(self, objects, class_of):
         self.grown.append((objects, dict(class_of)))
 
+    def put_away_grown(self):
+        self.grown.clear()
+
     def show_maps(self, classes, instances):
         self.maps.append((classes, instances))
 
 
-def report(*, ready=True, recommended=RECURSIVE):
+def report(*, ready=True, recommended=RECURSIVE, asked=None):
     found = MethodReadiness(
         ready=ready,
         problems=() if ready else ("Paint a partial mask.",),
@@ -120,6 +125,7 @@ def report(*, ready=True, recommended=RECURSIVE):
         methods={RECURSIVE: found, "baseline": found},
         recommended=recommended,
         reason="There are partial masks.",
+        asked=asked,
     )
 
 
@@ -238,6 +244,95 @@ def test_too_little_paint_disables_train_and_links_to_annotate(window):
     assert window.said[-1][0] == "show_warning"
 
 
+def told_wrong(window, *problems, method=RECURSIVE):
+    found = MethodReadiness(ready=not problems, problems=problems)
+    window.trainer.readiness_changed.emit(report(asked=(method, found)))
+
+
+def test_the_child_is_asked_again_when_a_setting_changes(window, qtbot):
+    qtbot.waitUntil(lambda: window.trainer.asked == 1)
+    window.get(QSpinBox, "setting_iterations").setValue(3)
+    qtbot.waitUntil(lambda: window.trainer.asked == 2)
+    assert window.trainer.asked_for == TrainRequest(
+        method=RECURSIVE, preset="fast", values={"iterations": 3}
+    )
+
+
+def test_settings_that_cannot_be_trained_disable_train_and_are_named_above_it(window):
+    told_wrong(window, "pathway=4 needs more levels.", "slices=5 is for 3D.")
+    wanted = "pathway=4 needs more levels.\nslices=5 is for 3D."
+    assert sentence(window, "train_sentence") == wanted
+    train, said = button(window, "train"), window.get(SentenceLabel, "train_sentence")
+    assert not train.isEnabled()
+    assert train.toolTip() == wanted
+    assert not button(window, "go_to_annotate").isVisible()
+    window.page.layout().activate()
+    assert said.geometry().bottom() < train.geometry().top()
+    told_wrong(window)
+    assert train.isEnabled()
+    assert sentence(window, "train_sentence") == ""
+
+
+def test_what_the_settings_of_another_method_lack_is_no_matter(window):
+    told_wrong(window, "pathway=4 needs more levels.", method="baseline")
+    assert button(window, "train").isEnabled()
+    assert sentence(window, "train_sentence") == ""
+
+
+def test_settings_that_need_less_paint_are_not_refused(window):
+    nothing = MethodReadiness(ready=True, notices=("Few labels.",))
+    window.trainer.readiness_changed.emit(
+        report(ready=False, asked=(RECURSIVE, nothing))
+    )
+    assert button(window, "train").isEnabled()
+
+
+def test_a_refusal_is_forgotten_when_a_setting_changes(window):
+    window.trainer.refused.emit("patch is too large.")
+    assert sentence(window, "train_sentence") == "patch is too large."
+    window.get(QSpinBox, "setting_iterations").setValue(3)
+    assert sentence(window, "train_sentence") == ""
+
+
+def test_a_refusal_is_scrolled_into_view(window, qtbot):
+    area = QScrollArea()
+    qtbot.addWidget(area)
+    area.setWidgetResizable(True)
+    area.setWidget(window.page)
+    area.resize(360, 300)
+    area.show()
+    button(window, "settings_heading").click()
+    button(window, "all_settings").click()
+    qtbot.waitUntil(lambda: area.verticalScrollBar().maximum() > 500)
+    window.trainer.refused.emit("These settings do not go together. " * 6)
+    said = window.get(SentenceLabel, "train_sentence")
+    for widget in (said, button(window, "train")):
+        qtbot.waitUntil(lambda w=widget: is_in_view(w))
+    area.takeWidget()
+
+
+def is_in_view(widget):
+    seen = widget.visibleRegion().boundingRect()
+    return widget.isVisible() and seen == widget.rect()
+
+
+def test_rows_for_volumes_are_offered_for_volumes_only(qtbot):
+    choices = TrainingChoices("high_resolution")
+    qtbot.addWidget(choices)
+    assert choices.variant.itemText(0) == "None: as the preset"
+    assert choices.variant.findData("2.5D") == -1
+    choices.variant.setCurrentIndex(choices.variant.findData("HRDN-L1"))
+    choices.set_ndim(3)
+    assert choices.variant.findData("2.5D") > 0
+    assert choices.variant.currentData() == "HRDN-L1"
+    choices.variant.setCurrentIndex(choices.variant.findData("2.5D"))
+    choices.variant.activated.emit(choices.variant.currentIndex())
+    assert choices.form.values()["slices"] == 5
+    choices.set_ndim(2)
+    assert choices.variant.currentData() is None
+    assert choices.form.values() == {}
+
+
 def test_a_press_on_train_is_answered_at_once_and_saves_first(window, qtbot):
     window.get(QSpinBox, "seed").setValue(7)
     window.get(QRadioButton, "preset_balanced").click()
@@ -268,7 +363,7 @@ def test_a_refusal_is_said_and_train_can_be_pressed_again(window, qtbot):
 
 
 def test_variant_and_changed_settings_travel_with_the_request(window, qtbot):
-    combo = window.get(QComboBox, "variant")
+    combo = window.get(QComboBox, "table_row")
     combo.setCurrentIndex(combo.findData("two tasks"))
     combo.activated.emit(combo.currentIndex())
     window.get(QSpinBox, "setting_iterations").setValue(3)

@@ -131,6 +131,22 @@ def test_readiness_comes_as_a_report(trainer, project, wait_for):
     ]
 
 
+def test_readiness_is_told_for_the_settings_that_were_asked_last(
+    trainer, project, wait_for
+):
+    trainer.prepare(project)
+    wait_for("prepared")
+    trainer.ask_readiness(wanted(values={"patch": 8}))
+    (report,) = wait_for("readiness_changed")
+    found = MethodReadiness(ready=False, problems=("patch is wrong.",), notices=("b.",))
+    assert report.asked == ("steps", found)
+    for n in range(1, 50):
+        trainer.ask_readiness(wanted(values={f"levels{n}": 8}))
+    wait_for("readiness_changed", 3)
+    (report,) = trainer.heard.last("readiness_changed")
+    assert report.asked[1].problems == ("levels49 is wrong.",)
+
+
 def test_questions_that_pile_up_become_one(trainer, project, wait_for, qtbot):
     trainer.prepare(project)
     for _ in range(50):

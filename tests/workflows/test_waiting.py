@@ -72,6 +72,20 @@ def test_readiness_is_told_as_often_as_it_is_asked(project):
     }
 
 
+def test_settings_that_cannot_be_trained_are_told_with_the_readiness(project):
+    run = {"method": "high_resolution", "values": {"pathway": 4, "levels": 3}}
+    wrong = {**run, "values": {"levels": 0}}
+    fine = {"method": "baseline"}
+    requests = [{"ask": "readiness", "run": asked} for asked in (run, wrong, fine)]
+    _, answers = spoken(project, *requests)
+    assert all(answer["methods"]["high_resolution"]["ready"] for answer in answers)
+    asked = [answer["asked"] for answer in answers]
+    assert [found["ready"] for found in asked] == [False, False, True]
+    assert asked[0]["method"] == "high_resolution"
+    assert "levels is 3" in asked[0]["problems"][0]
+    assert "'levels' is 0" in asked[1]["problems"][0]
+
+
 def test_a_method_that_is_not_ready_says_why(tmp_path):
     _, (answer,) = spoken(disc_project(tmp_path, painted=False), {"ask": "readiness"})
     found = answer["methods"]["recursive_approximation"]

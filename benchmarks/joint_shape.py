@@ -65,16 +65,18 @@ ORGANS = ("cup", "disc", "polyp")
 
 def main() -> None:
     """Run the benchmark and print its tables."""
-    arguments = parsed(row_parser(__doc__, steps=250, weak=True))
+    parser = row_parser(__doc__, steps=250, weak=True)
+    parser.add_argument("--norm", choices=("batch", "instance"), default="batch")
+    arguments = parsed(parser)
     steps, weak = steps_of(arguments), arguments.weak
     known = WEAK_ROWS if weak else QUICK_ROWS if arguments.quick else ROWS
     names = chosen_rows(arguments, known)
-    rows = [row_of(name, steps=steps, weak=weak) for name in names]
-    plan = plan_of(arguments, "joint_shape", rows)
+    rows = [row_of(name, steps=steps, weak=weak, norm=arguments.norm) for name in names]
+    plan = plan_of(arguments, f"joint_shape-{arguments.norm}", rows)
     published(plan, tables_of(plan, results_of(arguments, plan), weak=weak))
 
 
-def row_of(name: str, *, steps: int, weak: bool) -> Row:
+def row_of(name: str, *, steps: int, weak: bool, norm: str = "batch") -> Row:
     """Return the row of a named variant, or the baseline's."""
     paint: Paint = "weak" if weak else "all full"
     return Row(
@@ -87,6 +89,7 @@ def row_of(name: str, *, steps: int, weak: bool) -> Row:
             "patch": 128,
             "batch_size": 4,
             "learning_rate": 1e-3,
+            "norm": norm,
             "steps": steps,
         },
         paint=paint,

@@ -47,7 +47,9 @@ class JointShapeSettings(PathwaySettings):
     """Make rare classes and rare contours count more; 'auto' does so unless every
     image has a full mask, since strokes cover classes unevenly."""
     norm: Norm = setting("instance", source="ours")
-    """Normalisation between convolutions; the paper names none."""
+    """Normalisation between convolutions; the paper names none. Batch norm keeps the
+    staining and brightness of a patch and needs batches of four or more; instance norm
+    does not."""
     affine: bool = setting(False, source="ours")
     """Let the normalisation learn scale and shift; the paper's counts of parameters
     leave no room for them."""
@@ -82,9 +84,15 @@ PRESETS: dict[str, dict[str, Any]] = {
         "levels": 4,
         "patch": 128,
         "learning_rate": 1e-3,
+        "norm": "batch",
         "reach": 32.0,
     },
-    "balanced": {"steps": 1500, "base_channels": 16, "learning_rate": 1e-3},
+    "balanced": {
+        "steps": 1500,
+        "base_channels": 16,
+        "learning_rate": 1e-3,
+        "norm": "batch",
+    },
     "paper": {
         "steps": 24_000,
         "batch_size": 4,
@@ -99,8 +107,14 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 PRESETS_3D: dict[str, dict[str, Any]] = {
-    "fast": {"patch": 64, "patch_depth": 16, "batch_size": 2, "base_channels": 8},
-    "balanced": {"patch": 96, "patch_depth": 32, "batch_size": 2},
+    "fast": {
+        "patch": 64,
+        "patch_depth": 16,
+        "batch_size": 2,
+        "base_channels": 8,
+        "norm": "instance",
+    },
+    "balanced": {"patch": 96, "patch_depth": 32, "batch_size": 2, "norm": "instance"},
     "paper": {"patch": 128, "patch_depth": 32, "batch_size": 2},
 }
 VARIANTS: dict[str, dict[str, Any]] = {

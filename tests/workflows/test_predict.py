@@ -374,7 +374,7 @@ def test_files_and_folders_are_predicted_each_once(model: Model, tmp_path: Path)
         ),
         (
             "high_resolution",
-            {"nuclei": True},
+            {"nuclei": True, "pathway": 1},
             {"boundary", "difficulty", "marker", "border"},
         ),
         ("recursive_approximation", {}, {"approximation", "segmentation"}),

@@ -1,7 +1,7 @@
 """Blocks of the networks, for 2D and 3D alike."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, Literal
@@ -75,6 +75,16 @@ def convolution(
     pads: Any = tuple(size // 2 * d for d in apart)
     kind = nn.Conv2d if ndim == 2 else nn.Conv3d
     return kind(n_in, n_out, size, padding=pads, dilation=apart, bias=bias)
+
+
+def pointwise_heads(n_in: int, heads: Mapping[str, int], *, ndim: int) -> nn.ModuleDict:
+    """Return a 1x1 convolution of ``n_in`` maps per head, by name of the head."""
+    return nn.ModuleDict(
+        {
+            name: convolution(n_in, n, ndim=ndim, size=1, bias=True)
+            for name, n in heads.items()
+        }
+    )
 
 
 def normalisation(

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_mtseg.networks.blocks import ConvNormAct, convolution
+from napari_mtseg.networks.blocks import ConvNormAct, pointwise_heads
 from napari_mtseg.networks.high_resolution_pathway import draw_xavier
 from napari_mtseg.networks.pooled_network import Activation, PooledNetwork
 from napari_mtseg.networks.pooling_grid import cropped, upsampling
@@ -85,18 +85,13 @@ class DeepMedic(PooledNetwork):
         in_plane: bool = False,
     ) -> None:
         super().__init__()
-        if not heads:
-            raise ValueError("a network needs at least one head")
+        self._name_heads(heads, activations)
         if ndim not in _AVERAGES:
             raise ValueError(f"ndim must be 2 or 3, not {ndim}")
         across = 1 if in_plane and ndim == 3 else COARSER
         factors = (across, *(COARSER,) * (ndim - 1))
         self.pools = (factors,)
         self.norm = "batch"
-        self.head_channels = dict(heads)
-        self.activations = {
-            name: kind for name, kind in (activations or {}).items() if name in heads
-        }
         widths = tuple(max(base * thirds // 3, 1) for thirds in WIDTHS)
         self.fine, coarse = (
             Pathway((in_channels, *widths), ndim=ndim, residual=residual)
@@ -112,12 +107,7 @@ class DeepMedic(PooledNetwork):
             _joined_layer(joined, joined, ndim=ndim),
             nn.Dropout(dropout),
         )
-        self.heads = nn.ModuleDict(
-            {
-                name: convolution(joined, n, ndim=ndim, size=1, bias=True)
-                for name, n in heads.items()
-            }
-        )
+        self.heads = pointwise_heads(joined, heads, ndim=ndim)
         draw_xavier(self)
 
     @property

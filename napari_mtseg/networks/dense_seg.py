@@ -24,7 +24,7 @@ from napari_mtseg.networks.pooling_grid import (
 from napari_mtseg.networks.receptive_field import (
     Interval,
     hull,
-    radius_over_grid,
+    radii_over_grid,
     read_by_upsampling,
     widened,
 )
@@ -96,14 +96,9 @@ class DenseSeg(PooledNetwork):
         pools: Sequence[Sequence[int]] | None = None,
     ) -> None:
         super().__init__()
-        if not heads:
-            raise ValueError("a network needs at least one head")
+        self._name_heads(heads, activations)
         self.pools = pool_rows(pools, ndim=ndim, levels=N_BLOCKS + 1)
         self.norm = "batch"
-        self.head_channels = dict(heads)
-        self.activations = {
-            name: kind for name, kind in (activations or {}).items() if name in heads
-        }
         growth = max(base // 2, 1)
         self.first = _first(in_channels, base, ndim=ndim)
         self.downs, self.blocks = nn.ModuleList(), nn.ModuleList()
@@ -121,10 +116,7 @@ class DenseSeg(PooledNetwork):
     @property
     def halo(self) -> tuple[int, ...]:
         """Receptive radius in pixels per axis."""
-        return tuple(
-            radius_over_grid(partial(self._read, axis=axis), grid)
-            for axis, grid in enumerate(self.size_multiple)
-        )
+        return radii_over_grid(self._read, self.size_multiple)
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """Return the answers of all heads before their activation.

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from napari_mtseg.networks.blocks import Norm, convolution
+from napari_mtseg.networks.blocks import Norm, pointwise_heads
 from napari_mtseg.networks.high_resolution_pathway import (
     DILATIONS,
     N_BLOCKS,
@@ -63,14 +63,9 @@ class DilatedNetwork(PooledNetwork):
         in_plane: bool = False,
     ) -> None:
         super().__init__()
-        if not heads:
-            raise ValueError("a network needs at least one head")
+        self._name_heads(heads, activations)
         self.pools = ((1,) * ndim,)
         self.norm: Norm = norm
-        self.head_channels = dict(heads)
-        self.activations = {
-            name: kind for name, kind in (activations or {}).items() if name in heads
-        }
         self.pathway = HighResolutionPathway(
             in_channels,
             width,
@@ -80,12 +75,7 @@ class DilatedNetwork(PooledNetwork):
             n_blocks=n_blocks,
             in_plane=in_plane,
         )
-        self.heads = nn.ModuleDict(
-            {
-                name: convolution(width, n, ndim=ndim, size=1, bias=True)
-                for name, n in heads.items()
-            }
-        )
+        self.heads = pointwise_heads(width, heads, ndim=ndim)
         draw_xavier(self)
 
     @property

@@ -1,7 +1,6 @@
 """The networks of HMEDN: DstNet, HRDN and HMEDN itself (METHODS.md section 3)."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -35,7 +34,7 @@ from napari_mtseg.networks.pooling_grid import (
 from napari_mtseg.networks.receptive_field import (
     Interval,
     hull,
-    radius_over_grid,
+    radii_over_grid,
     read_by_upsampling,
     widened,
 )
@@ -117,10 +116,7 @@ class DistillingNetwork(PooledNetwork):
         self.pools = pool_rows(pools, ndim=ndim, levels=levels)
         refuse_unknown_stage(high_resolution, levels - 1)
         self.norm: Norm = norm
-        self.head_channels = dict(heads)
-        self.activations = {
-            name: kind for name, kind in (activations or {}).items() if name in heads
-        }
+        self._name_heads(heads, activations)
         widths = level_widths(base or _BASES[ndim], levels)
         self.encoder = DistillingEncoder(
             (in_channels, *widths), self.pools, norm=norm, dropout=dropout
@@ -163,10 +159,7 @@ class DistillingNetwork(PooledNetwork):
     @property
     def halo(self) -> tuple[int, ...]:
         """Receptive radius in pixels per axis."""
-        return tuple(
-            radius_over_grid(partial(self._read, axis=axis), grid)
-            for axis, grid in enumerate(self.size_multiple)
-        )
+        return radii_over_grid(self._read, self.size_multiple)
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """Return the answers of all heads before their activation.

@@ -9,8 +9,8 @@ from napari_mtseg.networks.blocks import (
     RELU,
     DecoderLevel,
     DoubleConv,
-    convolution,
     draw_weights,
+    pointwise_heads,
 )
 from napari_mtseg.networks.high_resolution_pathway import SkipPathways
 from napari_mtseg.networks.named_encoders import SHORTCUT, EncoderName, NamedEncoder
@@ -89,15 +89,10 @@ class EncoderUNet(PooledNetwork):
         high_resolution_width: int | None = None,
     ) -> None:
         super().__init__()
-        if not heads:
-            raise ValueError("a network needs at least one head")
+        self._name_heads(heads, activations)
         if high_resolution not in (0, *PATHWAY_WIDTHS):
             raise ValueError(f"high_resolution must be 0 or 2 to 4: {high_resolution}")
         self.norm = "batch"
-        self.head_channels = dict(heads)
-        self.activations = {
-            name: kind for name, kind in (activations or {}).items() if name in heads
-        }
         self.encoder = NamedEncoder(in_channels, encoder, ndim=ndim, base=encoder_base)
         self.pools = pool_rows(None, ndim=ndim, levels=len(self.encoder.stages) + 1)
         *skips, deepest = self.encoder.widths
@@ -109,12 +104,7 @@ class EncoderUNet(PooledNetwork):
         )
         widths = (*self.skips.widths, deepest)
         self.decoder, self.finest = _decoder(widths, base, ndim=ndim)
-        self.heads = nn.ModuleDict(
-            {
-                name: convolution(base, n, ndim=ndim, size=1, bias=True)
-                for name, n in heads.items()
-            }
-        )
+        self.heads = pointwise_heads(base, heads, ndim=ndim)
         draw_weights(self.decoder, self.finest, slope=RELU)
 
     @property

@@ -68,14 +68,9 @@ class FCN(PooledNetwork):
         base: int = 64,
     ) -> None:
         super().__init__()
-        if not heads:
-            raise ValueError("a network needs at least one head")
+        self._name_heads(heads, activations)
         self.pools = pool_rows(None, ndim=ndim, levels=len(DEPTHS) + 1)
         self.norm = "batch"
-        self.head_channels = dict(heads)
-        self.activations = {
-            name: kind for name, kind in (activations or {}).items() if name in heads
-        }
         widths = [in_channels, *(base * multiple for multiple in MULTIPLES)]
         self.stages = nn.ModuleList(
             _stage(widths[stage], widths[stage + 1], depth, ndim=ndim)

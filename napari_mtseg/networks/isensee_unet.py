@@ -25,7 +25,7 @@ from napari_mtseg.networks.pooling_grid import (
 from napari_mtseg.networks.receptive_field import (
     Interval,
     hull,
-    radius_over_grid,
+    radii_over_grid,
     widened,
 )
 
@@ -94,14 +94,9 @@ class IsenseeUNet(PooledNetwork):
         pools: Sequence[Sequence[int]] | None = None,
     ) -> None:
         super().__init__()
-        if not heads:
-            raise ValueError("a network needs at least one head")
+        self._name_heads(heads, activations)
         self.pools = pool_rows(pools, ndim=ndim, levels=LEVELS)
         self.norm: Norm = norm
-        self.head_channels = dict(heads)
-        self.activations = {
-            name: kind for name, kind in (activations or {}).items() if name in heads
-        }
         widths = level_widths(base, LEVELS)
         strides = ((1,) * ndim, *self.pools)
         self.encoder = nn.ModuleList(
@@ -125,10 +120,7 @@ class IsenseeUNet(PooledNetwork):
     @property
     def halo(self) -> tuple[int, ...]:
         """Receptive radius in pixels per axis, up to the normalisation."""
-        return tuple(
-            radius_over_grid(partial(self._read, axis=axis), grid)
-            for axis, grid in enumerate(self.size_multiple)
-        )
+        return radii_over_grid(self._read, self.size_multiple)
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """Return the answers of all heads before their activation.

@@ -156,15 +156,10 @@ class JointUNet(PooledNetwork):
         high_resolution_width: int | None = None,
     ) -> None:
         super().__init__()
-        if not heads:
-            raise ValueError("a network needs at least one head")
+        self._name_heads(heads, activations)
         rows = pools if pools is not None else joint_pools((1.0,) * ndim, levels)
         self.pools = pool_rows(rows, ndim=ndim, levels=levels)
         self.norm: Norm = norm
-        self.head_channels = dict(heads)
-        self.activations = {
-            name: kind for name, kind in (activations or {}).items() if name in heads
-        }
         names = tuple(heads)
         separate = two_decoders and len(names) > 1
         self._heads_of = (names[:1], names[1:]) if separate else (names,)

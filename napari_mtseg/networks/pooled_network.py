@@ -21,8 +21,29 @@ class PooledNetwork(nn.Module):
     """pooling factor per level and axis"""
     norm: Norm
     """normalisation between convolutions"""
+    head_channels: dict[str, int]
+    """channels of each head"""
     activations: Mapping[str, Activation] = MappingProxyType({})
     """of heads that do not classify; all others are 'softmax'"""
+
+    def _name_heads(
+        self,
+        heads: Mapping[str, int],
+        activations: Mapping[str, Activation] | None,
+    ) -> None:
+        """Keep the channels of the heads, and the activations of those there are.
+
+        Raises
+        ------
+        ValueError
+            If there is no head.
+        """
+        if not heads:
+            raise ValueError("a network needs at least one head")
+        self.head_channels = dict(heads)
+        self.activations = {
+            name: kind for name, kind in (activations or {}).items() if name in heads
+        }
 
     @property
     def size_multiple(self) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from torch import nn
 
@@ -114,6 +115,18 @@ def radius_over_grid(read: Callable[[int], Interval], grid: int) -> int:
     """
     reached = ((position, read(position)) for position in range(grid))
     return max(max(at - low, high - at) for at, (low, high) in reached)
+
+
+def radii_over_grid(
+    read: Callable[..., Interval], grid: Sequence[int]
+) -> tuple[int, ...]:
+    """Return :func:`radius_over_grid` along each axis.
+
+    ``read`` also takes the keyword ``axis``; ``grid`` has pixels per axis.
+    """
+    return tuple(
+        radius_over_grid(partial(read, axis=axis), n) for axis, n in enumerate(grid)
+    )
 
 
 def _along_first_axis(value: int | Sequence[int]) -> int:

@@ -15,6 +15,7 @@ from napari_mtseg.networks.blocks import (
     convolution,
     draw_weights,
     level_widths,
+    pointwise_heads,
 )
 from napari_mtseg.networks.high_resolution_pathway import SkipPathways
 from napari_mtseg.networks.pooled_network import PooledNetwork
@@ -144,12 +145,7 @@ class RecursiveUNet(PooledNetwork):
                     slope=slope,
                 )
             )
-        self.heads = nn.ModuleDict(
-            {
-                name: convolution(base, n, ndim=ndim, size=1, bias=True)
-                for name, n in self.head_channels.items()
-            }
-        )
+        self.heads = pointwise_heads(base, self.head_channels, ndim=ndim)
         if separator:
             self.head_channels["separator"] = 2
             self.heads["separator"] = nn.Sequential(

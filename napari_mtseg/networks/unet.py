@@ -8,9 +8,9 @@ from napari_mtseg.networks.blocks import (
     DecoderLevel,
     Encoder,
     Norm,
-    convolution,
     draw_weights,
     level_widths,
+    pointwise_heads,
 )
 from napari_mtseg.networks.high_resolution_pathway import SkipPathways
 from napari_mtseg.networks.pooled_network import Activation, PooledNetwork
@@ -78,10 +78,7 @@ class UNet(PooledNetwork):
         self.pools = pool_rows(pools, ndim=ndim, levels=levels)
         self.norm: Norm = norm
         named = {"segmentation": heads} if isinstance(heads, int) else dict(heads)
-        self.head_channels = named
-        self.activations = {
-            name: kind for name, kind in (activations or {}).items() if name in named
-        }
+        self._name_heads(named, activations)
         widths = level_widths(base, levels)
         self.encoder = Encoder(
             (in_channels, *widths), self.pools, norm=norm, slope=slope
@@ -104,12 +101,7 @@ class UNet(PooledNetwork):
             )
             for level in reversed(range(levels - 1))
         )
-        self.heads = nn.ModuleDict(
-            {
-                name: convolution(base, n, ndim=ndim, size=1, bias=True)
-                for name, n in named.items()
-            }
-        )
+        self.heads = pointwise_heads(base, named, ndim=ndim)
         draw_weights(self.encoder, self.decoder, slope=slope)
         self.register_load_state_dict_pre_hook(  # type: ignore[no-untyped-call]
             _with_heads_by_name

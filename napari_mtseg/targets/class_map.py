@@ -1,5 +1,8 @@
 """What is known about each pixel, from all three kinds of annotation."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,7 +13,7 @@ from napari_mtseg.domain.annotation import (
     UNPAINTED,
     Annotation,
 )
-from napari_mtseg.domain.targets import BACKGROUND, IGNORE
+from napari_mtseg.domain.targets import BACKGROUND, IGNORE, ImageTargets
 from napari_mtseg.geometry.components import compact_labels, connected_components
 from napari_mtseg.geometry.distances import distance_to, relative_spacing
 from napari_mtseg.geometry.sizes import mean_diameter
@@ -196,3 +199,42 @@ def _is_disputed(
     said = scribbled_classes(scribbles)
     differs = (said != IGNORE) & (said != classes)
     return differs | (scribbles == SCRIBBLE_SEPARATOR)
+
+
+def taught_classes(
+    annotation: Annotation, *, spacing: tuple[float, ...] | None = None
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Return all that is known of an image, far background included, with weights.
+
+    Returns
+    -------
+    ([Z,] Y, X) uint8 and ([Z,] Y, X) float32
+        As :func:`with_far_background`.
+    """
+    far = far_background(annotation, spacing=spacing)
+    return with_far_background(known_classes(annotation), far)
+
+
+def image_targets(
+    annotation: Annotation,
+    maps: Mapping[str, NDArray[Any]],
+    *,
+    known: NDArray[np.uint8],
+) -> ImageTargets:
+    """Return the maps to learn with what patches are drawn by.
+
+    Parameters
+    ----------
+    annotation : Annotation
+        What is learned from.
+    maps : mapping of str to ([Z,] Y, X)
+        Maps to learn by name.
+    known : ([Z,] Y, X) uint8
+        Class where something is known, IGNORE elsewhere.
+    """
+    return ImageTargets(
+        maps=maps,
+        known=known,
+        objects=known_objects(annotation),
+        stratum="full" if annotation.has_full else "weak",
+    )

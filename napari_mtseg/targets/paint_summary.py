@@ -57,6 +57,11 @@ class PaintSummary:
     n_conflicts: int = 0
     """pixels on which two kinds of annotation disagree"""
 
+    @property
+    def is_exact(self) -> bool:
+        """True if every image that counts is known in every pixel."""
+        return self.n_whole == self.n_images
+
     def __add__(self, other: "PaintSummary") -> "PaintSummary":
         """Return what the images of both hold together."""
         sums = {

@@ -40,6 +40,8 @@ class ReadinessReport:
     """key of the method that suits the paint best"""
     reason: str
     """why that one; what is missing where no method is ready"""
+    asked: Readiness | None = None
+    """whether the run that was asked about could be trained; None if there was none"""
 
 
 class PaintCounter:
@@ -70,7 +72,9 @@ class PaintCounter:
         return summary
 
 
-def readiness_of(project: Project, counter: PaintCounter) -> ReadinessReport:
+def readiness_of(
+    project: Project, counter: PaintCounter, request: RunRequest | None = None
+) -> ReadinessReport:
     """Tell which methods could train on the project, and which suits it best.
 
     Parameters
@@ -79,6 +83,8 @@ def readiness_of(project: Project, counter: PaintCounter) -> ReadinessReport:
         Its images, split and annotations count.
     counter : PaintCounter
         The same one every time, so that only new paint is read.
+    request : RunRequest, optional
+        A run that is wanted: its method is asked with its settings too.
 
     Raises
     ------
@@ -92,6 +98,7 @@ def readiness_of(project: Project, counter: PaintCounter) -> ReadinessReport:
             methods=dict.fromkeys(CATALOG, nothing),
             recommended=GROWS,
             reason=NO_IMAGES,
+            asked=None if request is None else nothing,
         )
     task = task_of(project, project.images)
     paint = {
@@ -108,30 +115,14 @@ def readiness_of(project: Project, counter: PaintCounter) -> ReadinessReport:
         methods=methods,
         recommended=recommended,
         reason=reason,
+        asked=None if request is None else _asked(project, request, task, learned),
     )
 
 
-def run_readiness(
-    project: Project, counter: PaintCounter, request: RunRequest
+def _asked(
+    project: Project, request: RunRequest, task: Task, paint: PaintSummary
 ) -> Readiness:
-    """Tell whether a run that is wanted could be trained, with the settings it has.
-
-    Parameters
-    ----------
-    project : Project
-        Its images, split and annotations count.
-    counter : PaintCounter
-        The same one every time, so that only new paint is read.
-    request : RunRequest
-        Its method and settings count.
-
-    Raises
-    ------
-    MtsegError
-        If an annotation is damaged.
-    """
-    if not project.images:
-        return Readiness(problems=(NO_IMAGES,))
+    """Tell whether a run that is wanted could be trained, with the settings it has."""
     try:
         settings = settings_of(
             request.method,
@@ -142,14 +133,8 @@ def run_readiness(
         )
     except SettingsError as error:
         return Readiness(problems=(str(error),))
-    task = task_of(project, project.images)
-    learned = added_up(
-        counter.paint_on(project, image, spacing=task.spacing)
-        for image in project.images
-        if image.split == "train"
-    )
     made: Method = load_method(request.method)(settings, task)
-    return made.readiness(learned)
+    return made.readiness(paint)
 
 
 def recommendation(

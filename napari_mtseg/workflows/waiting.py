@@ -23,7 +23,7 @@ from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.run_folder import RunFolder, find_run
 from napari_mtseg.workflows.devices import DEVICES, best_device, is_out_of_memory
 from napari_mtseg.workflows.event_sentences import beginning_of, sentence_of
-from napari_mtseg.workflows.readiness import PaintCounter, readiness_of, run_readiness
+from napari_mtseg.workflows.readiness import PaintCounter, readiness_of
 from napari_mtseg.workflows.run_requests import (
     RunRequest,
     requested_run,
@@ -178,7 +178,8 @@ def _readiness(
     project: Project, counter: PaintCounter, run: Mapping[str, Any] | None
 ) -> Answer:
     """Return the readiness of every method, and of the run that is wanted, if any."""
-    report = readiness_of(project, counter)
+    request = None if run is None else RunRequest.checked(run)
+    report = readiness_of(project, counter, request)
     answer = {
         "answer": "readiness",
         "summary": report.summary,
@@ -186,11 +187,9 @@ def _readiness(
         "recommended": report.recommended,
         "reason": report.reason,
     }
-    if run is None:
+    if request is None or report.asked is None:
         return answer
-    request = RunRequest.checked(run)
-    found = run_readiness(project, counter, request)
-    return {**answer, "asked": {"method": request.method, **_told(found)}}
+    return {**answer, "asked": {"method": request.method, **_told(report.asked)}}
 
 
 def _told(found: Readiness) -> Mapping[str, Any]:

@@ -33,14 +33,10 @@ from napari_mtseg.losses.masked import (
     masked_dice,
 )
 from napari_mtseg.methods.baseline.settings import BaselineSettings
+from napari_mtseg.methods.fixed_labels import FixedLabels
 from napari_mtseg.methods.protocol import Readiness, Stage, Task
 from napari_mtseg.networks.unet import UNet
-from napari_mtseg.targets.class_map import (
-    far_background,
-    known_classes,
-    known_objects,
-    with_far_background,
-)
+from napari_mtseg.targets.class_map import image_targets, taught_classes
 from napari_mtseg.targets.paint_summary import (
     PaintSummary,
     shared_notices,
@@ -48,7 +44,7 @@ from napari_mtseg.targets.paint_summary import (
 )
 
 
-class Baseline:
+class Baseline(FixedLabels):
     """U-Net with a masked cross entropy and Dice loss."""
 
     key: ClassVar[str] = "baseline"
@@ -107,10 +103,6 @@ class Baseline:
             return _as_whole_objects(seeds, masks)
         return annotation
 
-    def uses(self, annotation: Annotation) -> bool:
-        """Tell whether any pixel is known."""
-        return not annotation.is_empty
-
     def stages(self) -> tuple[Stage, ...]:
         """Return the one stage."""
         return (Stage(name="training", steps=self.settings.steps),)
@@ -133,14 +125,9 @@ class Baseline:
 
     def targets(self, annotation: Annotation, *, painted: Annotation) -> ImageTargets:
         """Class map and weights; background that follows from the tags weighs less."""
-        far = far_background(annotation, spacing=self.task.spacing)
-        classes, weights = with_far_background(known_classes(annotation), far)
-        return ImageTargets(
-            maps={"classes": classes, "weight": weights},
-            known=classes,
-            objects=known_objects(annotation),
-            stratum="full" if annotation.has_full else "weak",
-        )
+        classes, weights = taught_classes(annotation, spacing=self.task.spacing)
+        maps: dict[str, NDArray[Any]] = {"classes": classes, "weight": weights}
+        return image_targets(annotation, maps, known=classes)
 
     def losses(
         self, network: nn.Module, batch: Batch, progress: float
@@ -177,16 +164,6 @@ class Baseline:
             instances=instances,
             class_of=class_of,
         )
-
-    def grow(
-        self,
-        annotation: Annotation,
-        outputs: Mapping[str, NDArray[Any]],
-        *,
-        iteration: int,
-    ) -> Annotation:
-        """Return the annotation unchanged: these labels do not grow."""
-        return annotation
 
 
 def _with_full_only(annotation: Annotation) -> Annotation:

@@ -29,18 +29,14 @@ from napari_mtseg.instances.islands import without_islands
 from napari_mtseg.instances.watershed import watershed_objects
 from napari_mtseg.losses.masked import balancing_weights, masked_cross_entropy
 from napari_mtseg.losses.regression import masked_squared_error
+from napari_mtseg.methods.fixed_labels import FixedLabels
 from napari_mtseg.methods.high_resolution.architecture import network_of
 from napari_mtseg.methods.high_resolution.readiness import adapted, readiness
 from napari_mtseg.methods.high_resolution.settings import HighResolutionSettings
 from napari_mtseg.methods.protocol import Readiness, Stage, Task
 from napari_mtseg.targets.boundary_maps import difficulty_map
 from napari_mtseg.targets.boundary_targets import boundary_target, difficulty_target
-from napari_mtseg.targets.class_map import (
-    far_background,
-    known_classes,
-    known_objects,
-    with_far_background,
-)
+from napari_mtseg.targets.class_map import image_targets, taught_classes
 from napari_mtseg.targets.nuclei_maps import nuclei_targets
 from napari_mtseg.targets.paint_summary import PaintSummary
 
@@ -50,7 +46,7 @@ POWERS = {"frequency": 1.0, "root": 0.5}
 """class weighting -> power of the frequency by which a class counts less"""
 
 
-class HighResolution:
+class HighResolution(FixedLabels):
     """A class map with its boundaries, from features of high resolution."""
 
     key: ClassVar[str] = "high_resolution"
@@ -77,20 +73,6 @@ class HighResolution:
         """Return the settings with the weight of boundaries decided by the paint."""
         return adapted(paint, self.settings)
 
-    def start(
-        self,
-        annotation: Annotation,
-        *,
-        pixels: NDArray[np.float32],
-        rng: np.random.Generator,
-    ) -> Annotation:
-        """Return the annotation as it is: these labels do not grow."""
-        return annotation
-
-    def uses(self, annotation: Annotation) -> bool:
-        """Tell whether any pixel is known."""
-        return not annotation.is_empty
-
     def stages(self) -> tuple[Stage, ...]:
         """Return the one stage."""
         return (Stage(name="training", steps=self.settings.steps),)
@@ -98,8 +80,7 @@ class HighResolution:
     def targets(self, annotation: Annotation, *, painted: Annotation) -> ImageTargets:
         """Class map, weights near boundaries, boundaries, borders and cores."""
         s, spacing = self.settings, self.task.spacing
-        far = far_background(annotation, spacing=spacing)
-        classes, weights = with_far_background(known_classes(annotation), far)
+        classes, weights = taught_classes(annotation, spacing=spacing)
         if s.difficulty:
             weights = weights * difficulty_target(
                 annotation,
@@ -114,12 +95,7 @@ class HighResolution:
             )
         if s.nuclei:
             maps |= nuclei_targets(annotation, width=s.border_width, spacing=spacing)
-        return ImageTargets(
-            maps=maps,
-            known=classes,
-            objects=known_objects(annotation),
-            stratum="full" if annotation.has_full else "weak",
-        )
+        return image_targets(annotation, maps, known=classes)
 
     def network(self) -> nn.Module:
         """Make the network with random weights."""
@@ -136,9 +112,7 @@ class HighResolution:
         """Cross entropy, at the end of the pathway too, and squared boundary error."""
         s, logits = self.settings, network(batch.image)
         depth = logits["segmentation"].shape[2]
-        targets = {
-            k: _centre_planes(t, depth, s.slices) for k, t in batch.targets.items()
-        }
+        targets = {k: _centre_planes(t, depth) for k, t in batch.targets.items()}
         terms = {
             "segmentation": self._segmentation_loss(logits["segmentation"], targets)
         }
@@ -199,16 +173,6 @@ class HighResolution:
             maps=maps,
         )
 
-    def grow(
-        self,
-        annotation: Annotation,
-        outputs: Mapping[str, NDArray[Any]],
-        *,
-        iteration: int,
-    ) -> Annotation:
-        """Return the annotation unchanged: these labels do not grow."""
-        return annotation
-
     def _segmentation_loss(
         self, logits: Tensor, targets: Mapping[str, Tensor]
     ) -> Tensor:
@@ -226,10 +190,8 @@ class HighResolution:
         return dict.fromkeys(range(1, self.task.n_classes + 1), weight)
 
 
-def _centre_planes(target: Tensor, depth: int, slices: int) -> Tensor:
-    """Return the planes that a network of several slices answers for in training."""
-    if slices == 1:
-        return target
+def _centre_planes(target: Tensor, depth: int) -> Tensor:
+    """Return the planes that are answered for: of several slices, the middle one."""
     start = (target.shape[1] - depth) // 2
     return target[:, start : start + depth]
 

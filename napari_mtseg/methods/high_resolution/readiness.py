@@ -29,8 +29,7 @@ def adapted(paint: PaintSummary, s: HighResolutionSettings) -> HighResolutionSet
         changes["difficulty_weight"] = round(min(max(ratio, 1.0), LARGEST_WEIGHT), 2)
     if s.class_weighting == "auto":
         exact = "off" if s.difficulty else "frequency"
-        is_exact = paint.n_whole == paint.n_images
-        changes["class_weighting"] = exact if is_exact else "root"
+        changes["class_weighting"] = exact if paint.is_exact else "root"
     return s.changed(changes) if changes else s
 
 

@@ -26,22 +26,18 @@ from napari_mtseg.instances.components import separate_objects
 from napari_mtseg.instances.ellipses import as_ellipses
 from napari_mtseg.losses.masked import balancing_weights, masked_cross_entropy
 from napari_mtseg.losses.regression import interval_loss
+from napari_mtseg.methods.fixed_labels import FixedLabels
 from napari_mtseg.methods.joint_shape.readiness import readiness
 from napari_mtseg.methods.joint_shape.settings import JointShapeSettings
 from napari_mtseg.methods.protocol import Readiness, Stage, Task
 from napari_mtseg.networks.joint_unet import JointUNet, joint_pools
-from napari_mtseg.targets.class_map import (
-    far_background,
-    known_classes,
-    known_objects,
-    with_far_background,
-)
+from napari_mtseg.targets.class_map import image_targets, taught_classes
 from napari_mtseg.targets.contour_map import contour_radius, contour_target
 from napari_mtseg.targets.interval_distance import distance_targets
 from napari_mtseg.targets.paint_summary import PaintSummary
 
 
-class JointShape:
+class JointShape(FixedLabels):
     """A mask, and its contour and distance map as far as they are asked for."""
 
     key: ClassVar[str] = "joint_shape"
@@ -62,26 +58,12 @@ class JointShape:
         """Return the settings with the weighing of classes decided by the paint."""
         if self.settings.class_weighting != "auto":
             return self.settings
-        is_exact = paint.n_whole == paint.n_images
-        return self.settings.changed({"class_weighting": "off" if is_exact else "on"})
+        weighting = "off" if paint.is_exact else "on"
+        return self.settings.changed({"class_weighting": weighting})
 
     def readiness(self, paint: PaintSummary) -> Readiness:
         """Tell whether the paint on the training images is enough, and what to know."""
         return readiness(paint, self.settings, self.task)
-
-    def start(
-        self,
-        annotation: Annotation,
-        *,
-        pixels: NDArray[np.float32],
-        rng: np.random.Generator,
-    ) -> Annotation:
-        """Return the annotation as it is: these labels do not grow."""
-        return annotation
-
-    def uses(self, annotation: Annotation) -> bool:
-        """Tell whether any pixel is known."""
-        return not annotation.is_empty
 
     def stages(self) -> tuple[Stage, ...]:
         """Return the one stage."""
@@ -90,8 +72,7 @@ class JointShape:
     def targets(self, annotation: Annotation, *, painted: Annotation) -> ImageTargets:
         """Class map, and what is known of the contour and of each class's distance."""
         s, spacing = self.settings, self.task.spacing
-        far = far_background(annotation, spacing=spacing)
-        classes, weights = with_far_background(known_classes(annotation), far)
+        classes, weights = taught_classes(annotation, spacing=spacing)
         maps: dict[str, NDArray[Any]] = {"classes": classes, "weight": weights}
         if s.has_contour:
             maps["contour"] = contour_target(
@@ -113,12 +94,7 @@ class JointShape:
             for n_class, (low, high) in bounds.items():
                 maps[f"distance_low_{n_class}"] = low
                 maps[f"distance_high_{n_class}"] = high
-        return ImageTargets(
-            maps=maps,
-            known=classes,
-            objects=known_objects(annotation),
-            stratum="full" if annotation.has_full else "weak",
-        )
+        return image_targets(annotation, maps, known=classes)
 
     def network(self) -> nn.Module:
         """Make the network with random weights."""
@@ -191,16 +167,6 @@ class JointShape:
             class_of=class_of,
             maps=maps,
         )
-
-    def grow(
-        self,
-        annotation: Annotation,
-        outputs: Mapping[str, NDArray[Any]],
-        *,
-        iteration: int,
-    ) -> Annotation:
-        """Return the annotation unchanged: these labels do not grow."""
-        return annotation
 
     def _balance(self, target: Tensor, n_classes: int) -> Tensor | None:
         if self.settings.class_weighting != "on":

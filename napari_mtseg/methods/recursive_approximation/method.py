@@ -42,12 +42,10 @@ from napari_mtseg.targets.approximation import (
     touching_borders,
 )
 from napari_mtseg.targets.class_map import (
-    far_background,
     full_classes,
-    known_classes,
-    known_objects,
+    image_targets,
     scribbled_classes,
-    with_far_background,
+    taught_classes,
 )
 from napari_mtseg.targets.paint_summary import PaintSummary
 
@@ -154,12 +152,8 @@ class RecursiveApproximation:
                 unknown_within=self.settings.separator_gap,
                 spacing=self.task.spacing,
             )
-        return ImageTargets(
-            maps=maps,
-            known=np.where(segmentation != IGNORE, segmentation, approximated),
-            objects=known_objects(annotation),
-            stratum="full" if annotation.has_full else "weak",
-        )
+        known = np.where(segmentation != IGNORE, segmentation, approximated)
+        return image_targets(annotation, maps, known=known)
 
     def losses(
         self, network: nn.Module, batch: Batch, progress: float
@@ -247,8 +241,7 @@ class RecursiveApproximation:
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """Return what the segmentation task learns: from paint, never from growth."""
         if self.settings.supervision == "paint":
-            far = far_background(painted, spacing=self.task.spacing)
-            return with_far_background(known_classes(painted), far)
+            return taught_classes(painted, spacing=self.task.spacing)
         target = full_classes(painted)
         if self.settings.strokes_teach:
             strokes = scribbled_classes(painted.scribbles)

@@ -60,22 +60,6 @@ SMALL = {
 """a network that learns the sample in half a minute on two cores"""
 
 
-SMALL_PLAIN = {
-    name: SMALL[name]
-    for name in ("base_channels", "levels", "patch", "batch_size", "learning_rate")
-} | {"average": 0.9, "steps": 150}
-LEARNED = (
-    ("joint_shape", {}, "Learned distance", "learned_distance"),
-    (
-        "high_resolution",
-        {"pathway": 1, "pathway_width": 8, "nuclei": True},
-        "Boundary",
-        "learned_boundary",
-    ),
-)
-"""method, its settings, the overlay that is shown, and the picture's name"""
-
-
 class Pictures:
     """A window on a virtual screen, and what a person does in it."""
 
@@ -336,40 +320,6 @@ def results(window: Pictures) -> None:
     window.take("export")
 
 
-def learned_shapes(window: Pictures) -> None:
-    """Take what joint shape learning and HMEDN answer beside the segmentation."""
-    from napari_mtseg.gui.settings_form import SettingsForm
-
-    dock = window.dock
-    if dock.state.project is None:
-        dock.state.draw_as = "partial"
-        window.open_sample(window.home / "shapes", painted=True)
-    for method, values, shown, name in LEARNED:
-        window.click("page_train")
-        window.scroll_to(None)
-        window.wait_until_ready()
-        combo = window.control("method")
-        combo.setCurrentIndex(combo.findData(method))
-        # As by hand: otherwise the recommended method comes back.
-        combo.activated.emit(combo.currentIndex())
-        forms = dock.findChildren(SettingsForm)
-        form = next(found for found in forms if not found.isHidden())
-        form.show_values({**SMALL_PLAIN, **values})
-        window.click("train")
-        window.wait(lambda: dock.trainer.is_training)
-        window.wait(lambda: not dock.trainer.is_training)
-        window.forget_news()
-        window.show_image(UNPAINTED)
-        window.click("page_review")
-        window.click("predict_all")
-        window.wait(lambda title=shown: title in dock.overlays.names)
-        window.wait(window.control("predict_all").isEnabled)
-        for title in dock.overlays.names:
-            dock.overlays.set_visible(title, title in {shown, "Contours"})
-        window.settle(1.5)
-        window.take(name)
-
-
 def other_ends(window: Pictures) -> None:
     """Take a training that was stopped and one whose process was killed."""
     import psutil
@@ -413,7 +363,6 @@ SCENES: tuple[Callable[[Pictures], None], ...] = (
     nothing_open,
     training,
     results,
-    learned_shapes,
     other_ends,
 )
 

@@ -1,7 +1,7 @@
 """One batch of patches: what a network is shown in one step."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -17,3 +17,5 @@ class Batch:
     magnification: Tensor
     """(N,) float32 by which each patch was enlarged: what targets measure in pixels
     grows with it"""
+    facts: Mapping[str, Tensor] = field(default_factory=dict)
+    """name -> (N, ...) numbers that hold for the image of each patch as a whole"""

@@ -23,3 +23,9 @@ class Prediction:
     """further maps by name, ([Z,] Y, X): 'approximation', 'separator', 'contours'"""
     scores: Mapping[str, float] = field(default_factory=dict)
     """numbers about the image as a whole, by name"""
+    present: Mapping[int, float] = field(default_factory=dict)
+    """class -> probability that it occurs in the image, where the method tells it
+    apart from the class map; else empty"""
+    scenes: tuple[float, ...] = ()
+    """probability of each scene of the project, where the method tells it; else
+    empty"""

@@ -1,7 +1,7 @@
 """What a method learns from on one image, and the codes of computed class maps."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,4 +26,7 @@ class ImageTargets:
     objects: NDArray[np.uint32]
     """([Z,] Y, X) object or stroke id, so that patches visit objects evenly"""
     stratum: str
-    """batches draw evenly from strata: 'full' or 'weak'"""
+    """batches draw evenly from strata: 'full', 'weak', or 'none' without paint"""
+    facts: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
+    """name -> int64 or float32 numbers that hold for the image as a whole, of one shape
+    for all images"""

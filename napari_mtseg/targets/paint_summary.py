@@ -54,6 +54,8 @@ class PaintSummary:
     """True if some pixel is known to be background"""
     has_far_background: bool = False
     """True if background follows from 'every object is marked'"""
+    scenes: frozenset[int] = frozenset()
+    """scenes that images are tagged with, painted or not; indices into the project's"""
     n_conflicts: int = 0
     """pixels on which two kinds of annotation disagree"""
 

@@ -1,5 +1,7 @@
 """Losses in which pixels about which nothing is known have no say."""
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -8,6 +10,9 @@ from napari_mtseg.domain.targets import IGNORE
 
 EPSILON = 1e-5
 """keeps ratios of sums finite (METHODS.md section 0)"""
+
+Reduction = Literal["mean", "sum"]
+"""how a loss per class becomes one number"""
 
 
 def masked_cross_entropy(
@@ -71,11 +76,34 @@ def masked_dice(probabilities: Tensor, target: Tensor) -> Tensor:
     return _mean_of(loss, eligible)
 
 
-def masked_iou(probabilities: Tensor, target: Tensor) -> Tensor:
-    """Mean intersection-over-union loss; arguments and rules of :func:`masked_dice`."""
+def masked_iou(
+    probabilities: Tensor, target: Tensor, *, reduction: Reduction = "mean"
+) -> Tensor:
+    """Intersection-over-union loss of the classes, over known pixels.
+
+    Parameters
+    ----------
+    probabilities : (N, C, [Z,] Y, X) float
+        Probabilities of C classes, background first.
+    target : (N, [Z,] Y, X) int64
+        Class, or IGNORE where nothing is known.
+    reduction : 'mean' or 'sum'
+        'mean' is over the classes that :func:`masked_dice` counts (ours). 'sum' is
+        the public code's (METHODS.md section 1): over all classes, background
+        included, to which each class that is not painted adds 1 without a gradient.
+
+    Returns
+    -------
+    scalar Tensor
+        Of ``1 - sum(k p y) / (sum(k p) + sum(k y) - sum(k p y))``, sums over the
+        batch; 0 where nothing is known.
+    """
     overlap, predicted, painted, eligible = _class_sums(probabilities, target)
     loss = 1 - (overlap + EPSILON) / (predicted + painted - overlap + EPSILON)
-    return _mean_of(loss, eligible)
+    if reduction == "mean":
+        return _mean_of(loss, eligible)
+    total = torch.where(painted > 0, loss, 1.0).sum()
+    return total * (painted.sum() > 0)
 
 
 def balancing_weights(target: Tensor, n_classes: int, *, power: float = 0.5) -> Tensor:

@@ -1,6 +1,7 @@
 """What is known about each pixel, from all three kinds of annotation."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -220,6 +221,7 @@ def image_targets(
     maps: Mapping[str, NDArray[Any]],
     *,
     known: NDArray[np.uint8],
+    facts: Mapping[str, NDArray[Any]] = MappingProxyType({}),
 ) -> ImageTargets:
     """Return the maps to learn with what patches are drawn by.
 
@@ -231,10 +233,14 @@ def image_targets(
         Maps to learn by name.
     known : ([Z,] Y, X) uint8
         Class where something is known, IGNORE elsewhere.
+    facts : mapping of str to array
+        Numbers about the image as a whole by name.
     """
+    painted = "full" if annotation.has_full else "weak"
     return ImageTargets(
         maps=maps,
         known=known,
         objects=known_objects(annotation),
-        stratum="full" if annotation.has_full else "weak",
+        stratum="none" if annotation.is_empty else painted,
+        facts=facts,
     )

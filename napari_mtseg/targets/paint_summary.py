@@ -5,7 +5,6 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_mtseg.domain.annotation import (
     SCRIBBLE_FIRST_CLASS,
@@ -20,6 +19,7 @@ from napari_mtseg.targets.class_map import (
     n_conflicting_pixels,
     undisputed_complete,
 )
+from napari_mtseg.targets.presence import contradicted_tags, occurring_classes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +56,14 @@ class PaintSummary:
     """True if background follows from 'every object is marked'"""
     scenes: frozenset[int] = frozenset()
     """scenes that images are tagged with, painted or not; indices into the project's"""
+    n_scene_tagged: int = 0
+    """images that are tagged with a scene, painted or not"""
+    n_tagged_only: int = 0
+    """images without paint that are tagged with a scene or with classes"""
     n_conflicts: int = 0
     """pixels on which two kinds of annotation disagree"""
+    n_tag_conflicts: int = 0
+    """images whose paint contradicts a class tag"""
 
     @property
     def is_exact(self) -> bool:
@@ -97,25 +103,24 @@ def summary_of(
     annotation: Annotation, *, spacing: tuple[float, ...] | None = None
 ) -> PaintSummary:
     """Count what is painted on one image; see :func:`summarise`."""
-    n_full_open = int(not annotation.has_full and not annotation.full.is_empty)
+    told = _told_of_whole(annotation)
     if annotation.is_empty:
-        return PaintSummary(n_full_open=n_full_open)
+        return told
     counts = np.bincount(full_classes(annotation).reshape(-1), minlength=IGNORE + 1)
     scribbles, objects = annotation.scribbles, annotation.partial.objects
-    classes = _values(known_classes(annotation)) - {IGNORE}
-    return PaintSummary(
+    classes = occurring_classes(known_classes(annotation))
+    return told + PaintSummary(
         n_images=1,
         n_full=int(annotation.has_full),
         n_whole=int(not counts[IGNORE] and undisputed_complete(annotation).all()),
         n_object_pixels=int(counts[BACKGROUND + 1 : IGNORE].sum()),
         n_background_pixels=int(counts[BACKGROUND]),
-        n_full_open=n_full_open,
         n_partial=int(annotation.has_partial),
         n_partial_objects=len(np.unique(objects[objects != 0])),
         n_scribbled=int(annotation.has_scribbles),
         has_strokes=bool((scribbles >= SCRIBBLE_FIRST_CLASS).any()),
         n_separated=int((scribbles == SCRIBBLE_SEPARATOR).any()),
-        classes=frozenset(classes - {BACKGROUND}),
+        classes=classes - {BACKGROUND},
         has_background=BACKGROUND in classes,
         has_far_background=bool(far_background(annotation, spacing=spacing).any()),
         n_conflicts=n_conflicting_pixels(annotation)
@@ -180,6 +185,12 @@ def shared_notices(paint: PaintSummary, *, n_classes: int) -> tuple[str, ...]:
             f"The full masks of {paint.n_full_open} {noun} do not count yet: mark the "
             "region in which every object is outlined as complete."
         )
+    if paint.n_tag_conflicts:
+        noun = "image" if paint.n_tag_conflicts == 1 else "images"
+        notices.append(
+            f"Paint contradicts the class tags of {paint.n_tag_conflicts} {noun}; "
+            "there the paint wins. Correct the tags or the paint."
+        )
     if not paint.has_background and paint.has_far_background:
         notices.append(
             "No background is painted: pixels far from every mark count as background "
@@ -188,14 +199,23 @@ def shared_notices(paint: PaintSummary, *, n_classes: int) -> tuple[str, ...]:
     return tuple(notices)
 
 
+def _told_of_whole(annotation: Annotation) -> PaintSummary:
+    """Count what can hold of an image even if none of its paint counts."""
+    tags = annotation.tags
+    scenes = frozenset() if tags.scene is None else frozenset({tags.scene})
+    is_tagged = bool(scenes or tags.present)
+    return PaintSummary(
+        n_full_open=int(not annotation.has_full and not annotation.full.is_empty),
+        scenes=scenes,
+        n_scene_tagged=len(scenes),
+        n_tagged_only=int(is_tagged and annotation.is_empty),
+        n_tag_conflicts=int(bool(contradicted_tags(annotation))),
+    )
+
+
 def _together(one: Any, other: Any) -> Any:
     """Join sets and claims with 'or', add numbers."""
     return one + other if type(one) is int else one | other
-
-
-def _values(classes: NDArray[np.uint8]) -> set[int]:
-    counts = np.bincount(classes.reshape(-1), minlength=1)
-    return {int(value) for value in np.flatnonzero(counts)}
 
 
 def _can_disagree(annotation: Annotation) -> bool:

@@ -1,5 +1,7 @@
 """Losses on known pixels: equal to the plain ones where everything is known."""
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -14,7 +16,12 @@ from napari_mtseg.losses.masked import (
     masked_iou,
 )
 
-LOSSES = (masked_cross_entropy, masked_dice, masked_iou)
+
+def summed_iou(probabilities: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    return masked_iou(probabilities, target, reduction="sum")
+
+
+LOSSES = (masked_cross_entropy, masked_dice, masked_iou, summed_iou)
 
 
 @st.composite
@@ -125,6 +132,42 @@ def test_classes_that_are_known_one_way_only_do_not_count(loss):
     assert loss(probabilities, only_foreground) == 0
     both = torch.tensor([[[1, 0, IGNORE]]])
     assert loss(probabilities, both) > 0
+
+
+def test_a_sum_over_mostly_absent_classes_outweighs_the_cross_entropy():
+    """METHODS.md section 1: uniform output of 12 classes, of which 6 are absent."""
+    logits = torch.zeros(2, 12, 2, 6, requires_grad=True)
+    target = torch.arange(6).expand(2, 2, 6)
+    entropy = 0.5 * masked_cross_entropy(logits, target)
+    overlap = 0.5 * summed_iou(logits.softmax(dim=1), target)
+    assert entropy.item() == pytest.approx(0.5 * math.log(12))
+    assert entropy.item() == pytest.approx(1.24, abs=0.005)
+    assert overlap.item() == pytest.approx(0.5 * (6 * 16 / 17 + 6), abs=1e-4)
+    assert overlap.item() == pytest.approx(5.82, abs=0.005)
+
+
+def test_absent_classes_add_one_without_a_gradient_to_a_sum():
+    probabilities = torch.full((1, 3, 1, 2), 0.25, requires_grad=True)
+    found = summed_iou(probabilities, torch.tensor([[[0, 1]]]))
+    found.backward()
+    assert found.item() == pytest.approx(2 * (1 - 0.25 / 1.25) + 1, abs=1e-4)
+    assert probabilities.grad is not None
+    assert not probabilities.grad[:, 2].any()
+    assert probabilities.grad[:, :2].all()
+
+
+@given(cases())
+def test_a_sum_is_over_all_classes_and_the_whole_batch(case):
+    logits, target, _ = case
+    probabilities = logits.softmax(dim=1)
+    each = []
+    for k in range(logits.shape[1]):
+        p, y = probabilities[:, k], (target == k).float()
+        overlap = (p * y).sum()
+        each.append(1 - overlap / (p.sum() + y.sum() - overlap))
+    found = summed_iou(probabilities, target)
+    assert found >= 0
+    torch.testing.assert_close(found, sum(each), atol=1e-4, rtol=1e-4)
 
 
 def test_sums_over_a_batch_do_not_overflow_half_precision():

@@ -202,3 +202,36 @@ def test_inferred_background_is_said():
         "No background is painted: pixels far from every mark count as background at a "
         "low weight.",
     )
+
+
+def test_scenes_are_counted_with_and_without_paint():
+    tagged = [scribbled(tags=Tags(scene=1)), scribbled(1, tags=Tags(scene=1))]
+    tagged.append(scribbled(1, 3, tags=Tags(scene=0)))
+    paint = summarise([NOTHING, *tagged])
+    assert (paint.n_images, paint.scenes) == (2, {0, 1})
+    assert (paint.n_scene_tagged, paint.n_tagged_only) == (3, 1)
+
+
+def test_unpainted_images_with_a_scene_or_class_tag_are_counted_once():
+    tagged = [
+        Tags(scene=0),
+        Tags(present={1: False}),
+        Tags(scene=0, present={1: True}),
+        Tags(exhaustive=True),
+    ]
+    paint = summarise([replace(NOTHING, tags=tags) for tags in tagged])
+    assert (paint.n_images, paint.n_tagged_only, paint.n_scene_tagged) == (0, 3, 2)
+
+
+def test_tags_that_paint_contradicts_are_said():
+    absent = Tags(present={1: False, 2: False})
+    wrong = scribbled(3, 4, tags=absent)
+    paint = summarise([wrong, scribbled(1, tags=absent), NOTHING])
+    assert paint.n_tag_conflicts == 1
+    sentence = (
+        "Paint contradicts the class tags of 1 image; there the paint wins. Correct "
+        "the tags or the paint."
+    )
+    assert sentence in shared_notices(paint, n_classes=2)
+    (notice,) = shared_notices(paint + summarise([wrong]), n_classes=2)
+    assert notice.startswith("Paint contradicts the class tags of 2 images;")

@@ -136,6 +136,7 @@ class PatchSampler:
             image=image,
             targets=_named(maps, patches[:, n_channels:], labels),
             magnification=torch.from_numpy(magnifications(matrices[part])).to(device),
+            facts=_stacked_facts([image.targets for image, _ in chosen[part]], device),
         )
 
     def _cut(
@@ -246,6 +247,15 @@ def _named(
     return {
         name: next(classes) if target.dtype == np.uint8 else next(continuous)
         for name, target in maps.items()
+    }
+
+
+def _stacked_facts(
+    targets: Sequence[ImageTargets], device: torch.device
+) -> dict[str, torch.Tensor]:
+    return {
+        name: torch.from_numpy(np.stack([t.facts[name] for t in targets])).to(device)
+        for name in targets[0].facts
     }
 
 

@@ -1,16 +1,29 @@
-"""What methods share whose labels stay as the person painted them."""
+"""What methods share whose labels stay as painted, on networks of random weights."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from napari_mtseg.domain.annotation import Annotation
 
 
-class FixedLabels:
-    """The part of the protocol that is about labels, for labels that do not grow."""
+class DrawnWeights:
+    """The part of the protocol that is about first weights, if all are drawn."""
+
+    def missing_weights(self) -> str | None:
+        """Return None: no weights are wanted."""
+        return None
+
+    def first_weights(self) -> Mapping[str, Tensor]:
+        """Return none: all weights are drawn."""
+        return {}
+
+
+class FixedLabels(DrawnWeights):
+    """The part that is about labels too, for labels that do not grow."""
 
     def start(
         self,

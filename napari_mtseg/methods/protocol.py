@@ -1,7 +1,9 @@
 """What a method answers, so that one loop trains, predicts and grows with any."""
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -45,6 +47,23 @@ class Stage:
     """optimiser steps"""
     grows: bool = False
     """True if the labels grow after the stage"""
+    learning_rate: float = 1.0
+    """what the learning rate of the settings is multiplied with"""
+
+
+def stage_at(stages: Sequence[Stage], progress: float) -> int:
+    """Return the index of the stage that the next step belongs to.
+
+    Parameters
+    ----------
+    stages : sequence of Stage
+        Of the whole run, in order.
+    progress : float
+        Share of the run's steps that were taken, 0..1.
+    """
+    ends = list(accumulate(stage.steps for stage in stages))
+    n_steps = round(progress * ends[-1])
+    return min(bisect_right(ends, n_steps), len(stages) - 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +119,10 @@ class Method(Protocol):
         ...
 
     def uses(self, annotation: Annotation) -> bool:
-        """Tell whether there is anything to learn from a started annotation."""
+        """Tell whether there is anything to learn from a started annotation.
+
+        Also asked of images that nobody painted on, which are not started.
+        """
         ...
 
     def stages(self) -> tuple[Stage, ...]:
@@ -109,6 +131,20 @@ class Method(Protocol):
 
     def network(self) -> nn.Module:
         """Make a network with random weights; ``forward`` returns logits by name."""
+        ...
+
+    def missing_weights(self) -> str | None:
+        """Return why weights that a new run is to start from cannot be had.
+
+        A sentence; None if they can, or if all weights are drawn. May download them.
+        """
+        ...
+
+    def first_weights(self) -> Mapping[str, Tensor]:
+        """Return weights of the network, by name, that a new run starts from.
+
+        Those that are left out are drawn; none are returned where all are.
+        """
         ...
 
     def targets(self, annotation: Annotation, *, painted: Annotation) -> ImageTargets:

@@ -101,9 +101,10 @@ def normalisation(
 
 
 class ConvNormAct(nn.Module):
-    """A bias-free convolution, 3x3 (3x3x3) by default, normalisation and LeakyReLU.
+    """A convolution, 3x3 (3x3x3) by default, normalisation and LeakyReLU.
 
-    A slope of 0 is a plain ReLU.
+    A slope of 0 is a plain ReLU. Normalisation would take a ``bias`` away again: it is
+    for convolutions without one.
     """
 
     conv: Convolution
@@ -120,10 +121,11 @@ class ConvNormAct(nn.Module):
         size: int = 3,
         dilation: int | Sequence[int] = 1,
         affine: bool = True,
+        bias: bool = False,
     ) -> None:
         super().__init__()
         self.conv = convolution(
-            n_in, n_out, ndim=ndim, size=size, bias=False, dilation=dilation
+            n_in, n_out, ndim=ndim, size=size, bias=bias, dilation=dilation
         )
         self.norm = normalisation(n_out, ndim=ndim, norm=norm, affine=affine)
         self.act = nn.LeakyReLU(slope, inplace=True)
@@ -294,7 +296,7 @@ def draw_weights(*parts: nn.Module, slope: float) -> None:
     is none of them: it keeps the draw of its paper, under which its residual blocks
     keep the scale of their maps without normalisation too. Heads of 1x1 or 3x3
     convolutions alone keep PyTorch's draw, so that first logits are small. Ours; the
-    papers of the U-Nets do not state their initialisation.
+    papers of the U-Nets do not state their initialisation. Biases start at 0.
     """
     gain = nn.init.calculate_gain("leaky_relu", slope)
     for module in (module for part in parts for module in part.modules()):
@@ -302,6 +304,8 @@ def draw_weights(*parts: nn.Module, slope: float) -> None:
             weights = [module.deep.weight, module.skip.weight]
         elif isinstance(module, ConvNormAct | ResidualUnit):
             weights = [module.conv.weight]
+            if module.conv.bias is not None:
+                nn.init.zeros_(module.conv.bias)
         else:
             continue
         fan_in = sum(weight[0].numel() for weight in weights)

@@ -14,6 +14,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from napari_mtseg.domain.errors import MemoryShortageError
 from napari_mtseg.geometry.tiles import Mode, Slices, Window, WindowPlan, window_plan
+from napari_mtseg.networks.anisotropic_trunk import ConvNormPReLU
 from napari_mtseg.networks.blocks import (
     ConcatenationConv,
     ConvNormAct,
@@ -52,7 +53,10 @@ class WindowedNetwork(Protocol):
 
     training: bool
     head_channels: dict[str, int]
-    """channels of each head"""
+    """channels of each head that answers for every pixel"""
+
+    image_heads: Mapping[str, int]
+    """channels of each head that answers for the input as a whole"""
 
     activations: Mapping[str, Activation]
     """of heads that do not classify; all others are 'softmax'"""
@@ -73,7 +77,7 @@ class WindowedNetwork(Protocol):
         ...
 
     def __call__(self, x: Tensor, /) -> dict[str, Tensor]:
-        """Return logits ``(N, channels, [Z,] Y, X)`` by head."""
+        """Return logits by head: ``(N, channels, [Z,] Y, X)``, or ``(N, channels)``."""
         ...
 
 
@@ -105,7 +109,9 @@ def prepared_for_inference(network: NetworkT) -> NetworkT:
         elif isinstance(module, DenseLink):
             parts = cast("list[Convolution]", list(module.parts))
             module.parts[-1] = _folded_into_sum(parts, module.norm)
-        elif isinstance(module, ConvNormAct | ResidualUnit | EnlargingConv):
+        elif isinstance(
+            module, ConvNormAct | ResidualUnit | EnlargingConv | ConvNormPReLU
+        ):
             module.conv = _folded(module.conv, module.norm)
         else:
             continue
@@ -158,7 +164,10 @@ def apply_in_windows(  # noqa: PLR0913 - two of the arguments are optional hooks
         For the activations of one window; image and results are the caller's.
     outputs
         Names of heads, or arrays by name to write into, ``(channels, [Z,] Y, X)`` of
-        a float type (a memory map, for example).
+        a float type (a memory map, for example). Heads that answer for the input as a
+        whole are always returned too, as ``(channels,)``: of several windows the mean
+        by their area, and with a sigmoid, which tells whether something occurs, the
+        largest.
     normalise : callable, optional
         Applied to what is read of each window; must not depend on the window.
     between_windows : callable, optional
@@ -167,8 +176,8 @@ def apply_in_windows(  # noqa: PLR0913 - two of the arguments are optional hooks
     Returns
     -------
     (dict, WindowsInfo)
-        Answers ``(channels, [Z,] Y, X)`` by head, the softmax over the first axis
-        unless the network's ``activations`` say otherwise; and how it was computed.
+        Answers by head, the softmax over the first axis unless the network's
+        ``activations`` say otherwise; and how it was computed.
 
     Raises
     ------
@@ -196,7 +205,9 @@ def apply_in_windows(  # noqa: PLR0913 - two of the arguments are optional hooks
         normalise=normalise or _unchanged,
         before=between_windows or _nothing,
     )
-    return maps, _filled(maps, answer, plan, shape)
+    whole = _WholeImage(network)
+    info = _filled(maps, answer, plan, shape, whole)
+    return {**maps, **whole.answers()}, info
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -214,7 +225,35 @@ class _Answer:
         """Return the probabilities of each head inside ``read``."""
         self.before()
         pixels = self.normalise(np.asarray(self.image[(slice(None), *read)]))
-        return _probabilities(self.network, pixels, self.device, self.names)
+        names = (*self.names, *self.network.image_heads)
+        return _probabilities(self.network, pixels, self.device, names)
+
+
+class _WholeImage:
+    """What the heads for the input as a whole say of an image, window by window."""
+
+    def __init__(self, network: WindowedNetwork) -> None:
+        self._network = network
+        self._said: dict[str, list[NDArray[np.float32]]] = {
+            name: [] for name in network.image_heads
+        }
+        self._areas: list[int] = []
+
+    def hear(self, answers: dict[str, NDArray[np.float32]], window: Window) -> None:
+        """Take the answers for one window out of those of its pixels."""
+        for name, said in self._said.items():
+            said.append(answers.pop(name))
+        self._areas.append(math.prod(part.stop - part.start for part in window.write))
+
+    def answers(self) -> dict[str, NDArray[np.float32]]:
+        """Return (channels,) by head for the image."""
+        return {name: self._joined(name) for name in self._said}
+
+    def _joined(self, name: str) -> NDArray[np.float32]:
+        said = np.stack(self._said[name])
+        if self._network.activations.get(name) == "sigmoid":
+            return np.asarray(said.max(axis=0))
+        return np.average(said, axis=0, weights=self._areas).astype(np.float32)
 
 
 def _unchanged(pixels: NDArray[Any]) -> NDArray[np.float32]:
@@ -230,14 +269,17 @@ def _filled(
     answer: _Answer,
     plan: WindowPlan,
     shape: Sequence[int],
+    whole: _WholeImage,
 ) -> WindowsInfo:
-    """Write all windows of the plan into ``maps``."""
+    """Write all windows of the plan into ``maps``, and let ``whole`` hear of each."""
     is_blended = plan.mode == "blended"
     if is_blended:
         for name in answer.names:
             maps[name][...] = 0
     for window in plan.windows:
-        _write(maps, answer(window.read), window)
+        answers = answer(window.read)
+        whole.hear(answers, window)
+        _write(maps, answers, window)
     return WindowsInfo(
         mode=plan.mode,
         n_windows=len(plan.windows),
@@ -327,7 +369,9 @@ def _seam_deviation(
             for part, size, grid in zip(window.read, shape, grids, strict=True)
         ]
         read, centre, inside = zip(*axes, strict=True)
-        for name, found in answer(read).items():
+        answers = answer(read)
+        for name in answer.names:
+            found = answers[name]
             blended = maps[name][(slice(None), *centre)].astype(np.float32)
             difference = np.abs(found[(slice(None), *inside)] - blended)
             largest = max(largest, float(difference.max()))

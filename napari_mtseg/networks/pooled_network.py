@@ -22,7 +22,9 @@ class PooledNetwork(nn.Module):
     norm: Norm
     """normalisation between convolutions"""
     head_channels: dict[str, int]
-    """channels of each head"""
+    """channels of each head that answers for every pixel"""
+    image_heads: Mapping[str, int] = MappingProxyType({})
+    """channels of each head that answers ``(N, channels)`` for the input as a whole"""
     activations: Mapping[str, Activation] = MappingProxyType({})
     """of heads that do not classify; all others are 'softmax'"""
 
@@ -30,6 +32,8 @@ class PooledNetwork(nn.Module):
         self,
         heads: Mapping[str, int],
         activations: Mapping[str, Activation] | None,
+        *,
+        image_heads: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         """Keep the channels of the heads, and the activations of those there are.
 
@@ -41,9 +45,24 @@ class PooledNetwork(nn.Module):
         if not heads:
             raise ValueError("a network needs at least one head")
         self.head_channels = dict(heads)
+        self.image_heads = dict(image_heads)
+        known = {*heads, *image_heads}
         self.activations = {
-            name: kind for name, kind in (activations or {}).items() if name in heads
+            name: kind for name, kind in (activations or {}).items() if name in known
         }
+
+    @property
+    def part_parameters(self) -> Mapping[str, int]:
+        """Parameters by part, in words, where a paper counts by part; else none."""
+        return {}
+
+    @property
+    def context_receptive_fields(self) -> tuple[int, ...]:
+        """Pixels in a row that each range of a context ensemble reads, of its own maps.
+
+        None where there is no such ensemble.
+        """
+        return ()
 
     @property
     def size_multiple(self) -> tuple[int, ...]:

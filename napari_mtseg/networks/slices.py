@@ -42,6 +42,7 @@ class SlicesNetwork(nn.Module):
         if len(self._windowed.size_multiple) != 2:
             raise ValueError("the network of several slices must be 2D")
         self.head_channels = dict(self._windowed.head_channels)
+        self.image_heads = dict(self._windowed.image_heads)
 
     @property
     def activations(self) -> Mapping[str, Activation]:

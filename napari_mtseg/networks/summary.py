@@ -53,7 +53,7 @@ def layer_table(
         run while training only.
     """
     rows: list[LayerRow] = []
-    leaves = [(n, m) for n, m in network.named_modules() if not any(m.children())]
+    leaves = [(n, m) for n, m in network.named_modules() if not list(m.children())]
     seen: set[str] = set()
 
     def note(name: str, module: nn.Module, _: object, output: Tensor) -> None:
@@ -78,6 +78,11 @@ def layer_table(
     return rows
 
 
+def n_parameters(*modules: nn.Module | None) -> int:
+    """Return the trainable numbers of modules; those that are None have none."""
+    return sum(p.numel() for m in modules if m is not None for p in m.parameters())
+
+
 def parameter_counts(network: nn.Module) -> dict[str, int]:
     """Return the ``"conv_weights"`` and the ``"total"`` of trainable parameters.
 
@@ -97,7 +102,7 @@ def parameter_counts(network: nn.Module) -> dict[str, int]:
     )
     return {
         "conv_weights": weights,
-        "total": sum(parameter.numel() for parameter in network.parameters()),
+        "total": n_parameters(network),
     }
 
 

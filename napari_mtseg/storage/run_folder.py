@@ -63,6 +63,8 @@ class RunInfo(Settings):
     """versions of Python and the libraries that matter"""
     classes: tuple[str, ...] = ()
     """names of classes 1, 2, ... when it began; empty in runs of older versions"""
+    scenes: tuple[str, ...] = ()
+    """names of the project's scenes when it began"""
     parent: str | None = None
     """run whose weights and grown labels this one started from"""
 

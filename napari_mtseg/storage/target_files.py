@@ -5,6 +5,7 @@
     runs/RUN/targets/IMAGE_ID/
       known.npy, objects.npy    ([Z,] Y, X)
       map_NAME.npy              ([Z,] Y, X), one per map
+      fact_NAME.npy             numbers about the whole image, one per fact
       targets.json              stratum and names; written last
 
 A folder without its JSON is cut off and counts as missing.
@@ -37,7 +38,11 @@ def save_targets(folder: Path, targets: ImageTargets) -> None:
         folder.mkdir(parents=True)
         for name, values in _arrays(targets).items():
             np.save(folder / f"{name}.npy", values, allow_pickle=False)
-    facts = {"stratum": targets.stratum, "maps": list(targets.maps)}
+    facts = {
+        "stratum": targets.stratum,
+        "maps": list(targets.maps),
+        "facts": list(targets.facts),
+    }
     write_json(folder / FACTS, facts)
 
 
@@ -50,6 +55,7 @@ def load_targets(folder: Path) -> ImageTargets | None:
             known=_opened(folder, "known"),
             objects=_opened(folder, "objects"),
             stratum=facts["stratum"],
+            facts={name: _opened(folder, f"fact_{name}") for name in facts["facts"]},
         )
     except (OSError, ValueError, KeyError, ProjectError):
         return None
@@ -57,7 +63,8 @@ def load_targets(folder: Path) -> ImageTargets | None:
 
 def _arrays(targets: ImageTargets) -> dict[str, NDArray[np.generic]]:
     maps = {f"map_{name}": values for name, values in targets.maps.items()}
-    return {"known": targets.known, "objects": targets.objects, **maps}
+    facts = {f"fact_{name}": values for name, values in targets.facts.items()}
+    return {"known": targets.known, "objects": targets.objects, **maps, **facts}
 
 
 def _opened(folder: Path, name: str) -> Any:

@@ -1,6 +1,7 @@
 """What learns: network, optimiser and running average, saved and restored as one."""
 
 import math
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_mtseg.batches.patches import PatchSampler
-from napari_mtseg.methods.protocol import Method
+from napari_mtseg.methods.protocol import Method, stage_at
 from napari_mtseg.networks.blocks import seeded
 from napari_mtseg.workflows.processes import (
     n_processes,
@@ -50,7 +51,8 @@ class Learner:
             accelerator={"cuda": "gpu"}.get(device.type, device.type),
             devices=n_processes_here(),
             num_nodes=n_processes() // n_processes_here(),
-            strategy="ddp" if n_processes() > 1 else "auto",
+            # Stages leave heads out of the loss whose turn has not come.
+            strategy="ddp_find_unused_parameters_true" if n_processes() > 1 else "auto",
             precision=settings.precision,
         )
         if n_processes() > 1:
@@ -127,11 +129,21 @@ class Learner:
         """Return the weights that predict."""
         return dict(self.mean_network.state_dict())
 
-    def load_weights(self, weights: dict[str, Tensor]) -> None:
-        """Start from weights of the same network."""
-        self.network.load_state_dict(weights)
-        if self._mean is not None:
-            self._mean.load_state_dict(weights)
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Start from weights of the same network; those left out stay as they are.
+
+        Raises
+        ------
+        ValueError
+            If the network has no weight of such a name or shape.
+        """
+        state = self.network.state_dict()
+        for name, value in weights.items():
+            if name not in state or state[name].shape != value.shape:
+                raise ValueError(f"no weight {name!r} of shape {tuple(value.shape)}")
+        for network in (self.network, self._mean):
+            if network is not None:
+                network.load_state_dict(dict(weights), strict=False)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return all that a resumed run needs, by name."""
@@ -159,10 +171,11 @@ class Learner:
         self.n_steps = n_steps
 
     def _learning_rate(self, progress: float) -> float:
-        settings = self._method.settings
+        settings, stages = self._method.settings, self._method.stages()
+        rate = settings.learning_rate * stages[stage_at(stages, progress)].learning_rate
         if settings.schedule == "constant":
-            return settings.learning_rate
-        return settings.learning_rate * (1 + math.cos(math.pi * progress)) / 2
+            return rate
+        return rate * (1 + math.cos(math.pi * progress)) / 2
 
     def _memory_layout(self) -> torch.memory_format:
         small = self._method.settings.base_channels <= CHANNELS_LAST_UP_TO

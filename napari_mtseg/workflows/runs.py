@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -80,6 +81,7 @@ def start_run(
     readiness = made.readiness(paint)
     if readiness.problems:
         raise AnnotationError("\n".join(readiness.problems))
+    missing = None if parent else made.missing_weights()
     chosen = made.adapted(paint)
     if parent is not None:
         parent = _checked_parent(project, parent, method).path.name
@@ -92,11 +94,12 @@ def start_run(
             "device": best_device(device).type,
             "versions": versions(),
             "classes": tuple(known.name for known in project.info.classes),
+            "scenes": project.info.scenes,
             "parent": parent,
         },
     )
     take_snapshot(project, run.snapshot_file)
-    return run, readiness.notices
+    return run, (*readiness.notices, *([missing] if missing else []))
 
 
 def training_paint(project: Project, task: Task) -> PaintSummary:
@@ -146,7 +149,11 @@ def method_of(info: RunInfo, snapshot: Snapshot, project: Project) -> Method:
     """
     check_classes(info, project)
     settings = settings_model(info.method).checked(info.settings)
-    made: Method = load_method(info.method)(settings, task_of(project, snapshot.images))
+    task = task_of(project, snapshot.images)
+    if info.scenes:
+        # A scene that was added since is none that the network knows.
+        task = replace(task, n_scenes=len(info.scenes))
+    made: Method = load_method(info.method)(settings, task)
     return made
 
 

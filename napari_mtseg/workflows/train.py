@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_mtseg.domain.errors import AnnotationError, MtsegError
+from napari_mtseg.domain.errors import AnnotationError, MtsegError, RunError
 from napari_mtseg.domain.events import (
     CheckpointSaved,
     Event,
@@ -162,7 +162,10 @@ class _Training:
             self._metrics = state["metrics"]
             self._data.load_grown(self._run, self._iteration)
         else:
-            self._start_from_parent()
+            if self._info.parent is None:
+                self._learner_now.load_weights(self._method.first_weights())
+            else:
+                self._start_from_parent(self._info.parent)
             self._data.save_grown(self._run, 0)
         self._writer.forget_after(self.n_steps)
         yield RunStarted(
@@ -172,12 +175,17 @@ class _Training:
             resumed_at=self.n_steps,
         )
 
-    def _start_from_parent(self) -> None:
-        if self._info.parent is None:
-            return
-        parent = RunFolder(self._project.path / "runs" / self._info.parent)
+    def _start_from_parent(self, name: str) -> None:
+        parent = RunFolder(self._project.path / "runs" / name)
         tensors, _ = load_checkpoint(parent.checkpoint("best"))
-        self._learner_now.load_weights(tensors)
+        try:
+            self._learner_now.load_weights(tensors)
+        except ValueError as error:
+            raise RunError(
+                f"The weights of run '{name}' do not fit these settings, or the scenes "
+                f"of the project have changed ({error}). Train with the settings of "
+                "that run, or start from new weights."
+            ) from None
         parent_labels(self._project, parent, self._method, self._data)
 
     def _fitted(self) -> Iterator[Event]:

@@ -45,7 +45,7 @@ def model_of_run(
         method=facts.method,
         settings=facts.settings,
         classes=project.info.classes,
-        scenes=project.info.scenes,
+        scenes=facts.scenes or project.info.scenes,
         n_channels=project.n_channels(),
         colour=project.info.colour,
         axes="CYX" if len(first.spacing) == 2 else "CZYX",

@@ -151,11 +151,18 @@ def load_training_data(
     """
     seed = run.info.seed
     entries = [e for e in snapshot.images if e.split == "train"]
-    painted = [(e, a) for e, a in _annotated(snapshot, entries) if not a.is_empty]
-    _check_memory([e for e, _ in painted], method.task.n_channels)
+    usable = [
+        (e, a)
+        for e, a in _annotated(snapshot, entries)
+        if not a.is_empty or method.uses(a)
+    ]
+    _check_memory([e for e, _ in usable], method.task.n_channels)
     images = []
-    for index, (entry, annotation) in enumerate(painted):
+    for index, (entry, annotation) in enumerate(usable):
         pixels = normalised_pixels(project, entry, method)
+        if annotation.is_empty:
+            images.append(LearningImage(entry, pixels, annotation, annotation))
+            continue
         rng = np.random.default_rng([seed, index])
         started = method.start(annotation, pixels=pixels, rng=rng)
         if method.uses(started):

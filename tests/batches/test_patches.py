@@ -1,6 +1,7 @@
 """Where patches are taken, and what they show."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -251,3 +252,17 @@ def test_a_patch_says_by_how_much_it_was_enlarged():
 def test_patches_fit_the_images_and_the_network(shapes, expected):
     multiple = (4, 16, 16)[-len(expected) :]
     assert patch_size(shapes, patch=256, depth=16, multiple=multiple) == expected
+
+
+def test_facts_of_the_image_follow_each_of_its_patches():
+    images = []
+    for scene, stratum in enumerate(("full", "none", "weak")):
+        image = numbered((6, 6), stratum=stratum)
+        facts = {"scene": np.array(scene), "tagged": np.array([scene, 7])}
+        image = replace(image, targets=replace(image.targets, facts=facts))
+        pixels = np.full((1, 6, 6), scene, np.float32)
+        images.append(replace(image, pixels=pixels))
+    batch = drawn(images, (4, 4), n=9)
+    assert batch.facts["scene"].tolist() == batch.image[:, 0, 0, 0].tolist()
+    assert batch.facts["tagged"].shape == (9, 2)
+    assert set(batch.facts["scene"].tolist()) == {0, 1, 2}

@@ -229,3 +229,37 @@ def test_training_mode_and_unknown_heads_are_refused():
         )
     with pytest.raises(ValueError, match="training mode"):
         predicted(network.train(), image_of(8, 8), 2**30)
+
+
+class Told(nn.Module):
+    """Tells of each input whether a pixel exceeds 1, and how many do."""
+
+    head_channels = {"segmentation": 1}  # noqa: RUF012
+    image_heads = {"classes": 1, "scenes": 2}  # noqa: RUF012
+    activations = {"classes": "sigmoid"}  # noqa: RUF012
+    halo = (0, 0)
+    size_multiple = (8, 8)
+    norm_depends_on_tile = False
+
+    def forward(self, x):
+        bright = (x > 1).float()
+        share = bright.mean(dim=(1, 2, 3))
+        return {
+            "segmentation": x,
+            "classes": 20 * bright.amax(dim=(1, 2, 3))[:, None] - 10,
+            "scenes": torch.stack([share, 1 - share], dim=1).log(),
+        }
+
+
+def test_what_occurs_in_one_window_occurs_in_the_image_and_scenes_are_averaged():
+    image = np.zeros((1, 64, 64), np.float32)
+    image[0, :4, :4] = 2.0
+    network = Told().eval()
+    budget = bytes_per_pixel(network, 1, multiple=(8, 8), device=CPU) * 16 * 16
+    for allowed, is_whole in ((2**40, True), (int(budget), False)):
+        maps, how = predicted(network, image, allowed)
+        assert (how.mode == "whole") == is_whole
+        assert maps["classes"] == pytest.approx([1.0], abs=1e-4)
+        share = 16 / 64**2
+        assert maps["scenes"] == pytest.approx([share, 1 - share], abs=1e-6)
+        assert maps["segmentation"].shape == (1, 64, 64)

@@ -18,6 +18,7 @@ class Channels(nn.Module):
     """Answers its own input, so that a test sees what the network sees."""
 
     head_channels = {"segmentation": 3}  # noqa: RUF012
+    image_heads: dict[str, int] = {}  # noqa: RUF012
     size_multiple = (1, 1)
 
     def forward(self, x):

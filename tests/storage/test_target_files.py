@@ -13,6 +13,7 @@ def some_targets() -> ImageTargets:
         known=codes,
         objects=codes.astype(np.uint32),
         stratum="weak",
+        facts={"scene": np.array(-1), "settled": np.array([1, 0])},
     )
 
 
@@ -27,6 +28,11 @@ def test_targets_come_back_as_they_were(tmp_path):
         assert np.array_equal(found.maps[name], values)
     assert np.array_equal(found.known, some_targets().known)
     assert found.objects.dtype == np.uint32
+    assert found.facts["scene"].shape == ()
+    assert {name: v.tolist() for name, v in found.facts.items()} == {
+        "scene": -1,
+        "settled": [1, 0],
+    }
 
 
 def test_what_was_cut_off_while_it_was_written_counts_as_missing(tmp_path):

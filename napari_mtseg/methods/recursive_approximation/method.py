@@ -30,6 +30,7 @@ from napari_mtseg.growth.level_set import grow_objects
 from napari_mtseg.growth.seeds import with_eroded_full_masks, with_strokes_as_seeds
 from napari_mtseg.instances.components import separate_objects
 from napari_mtseg.losses.masked import balancing_weights, masked_cross_entropy
+from napari_mtseg.methods.fixed_labels import DrawnWeights
 from napari_mtseg.methods.protocol import Readiness, Stage, Task
 from napari_mtseg.methods.recursive_approximation.readiness import readiness
 from napari_mtseg.methods.recursive_approximation.settings import (
@@ -50,7 +51,7 @@ from napari_mtseg.targets.class_map import (
 from napari_mtseg.targets.paint_summary import PaintSummary
 
 
-class RecursiveApproximation:
+class RecursiveApproximation(DrawnWeights):
     """Segmentation and approximation task side by side, and labels that grow."""
 
     key: ClassVar[str] = "recursive_approximation"

@@ -1,0 +1,314 @@
+"""Segmentation, object classes and scene of an image at once (METHODS.md section 1)."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Literal, cast
+
+from torch import Tensor, nn
+
+from napari_mtseg.networks.blocks import (
+    RELU,
+    ConvNormAct,
+    DecoderLevel,
+    DoubleConv,
+    Norm,
+    draw_weights,
+    pointwise_heads,
+)
+from napari_mtseg.networks.context_ensemble import ContextEnsemble, DilatedCascade
+from napari_mtseg.networks.encoder_unet import LARGEST_WIDTH
+from napari_mtseg.networks.named_encoders import SHORTCUT, NamedEncoder
+from napari_mtseg.networks.pooled_network import PooledNetwork
+from napari_mtseg.networks.pooling_grid import cropped, pool_rows, upsampling
+from napari_mtseg.networks.receptive_field import (
+    Interval,
+    hull,
+    radius_over_grid,
+    read_by_layers,
+    read_by_upsampling,
+    widened,
+    windowed_layers,
+)
+from napari_mtseg.networks.task_pairs import (
+    IMAGE_ACTIVATIONS,
+    TaskPairs,
+    decomposed_parameters,
+)
+from napari_mtseg.networks.vgg import VGG16
+
+DecomposedEncoder = Literal["vgg16", "resnet34", "resnet50"]
+"""A published classification network without its classifier"""
+
+DecoderKind = Literal["plain", "unet"]
+"""Without skips, or with those of the encoder"""
+
+_LEVELS = 6
+"""Resolutions of every encoder, the full one included"""
+
+_PLAIN_FACTOR = 16
+"""Upsampling of the plain decoder, from the size of the context"""
+
+
+class DecomposedNetwork(PooledNetwork):
+    """Encoder, context, pairs of tasks, and a head per task; 2D images of any size.
+
+    Parameters
+    ----------
+    in_channels : int
+        Channels of the image.
+    n_classes_out : int
+        Classes of the segmentation, background included.
+    n_scenes : int
+        Answers of the image head "scenes"; 0 for no such head.
+    classes : bool
+        Whether there is an image head "classes", with as many answers as classes.
+    encoder : {"vgg16", "resnet34", "resnet50"}
+        The contracting path.
+    base : int
+        Channels of the encoder's first stage; 64 as published.
+    width : int
+        Channels of the context and of each pair.
+    hidden : int
+        Outputs of the first linear layer of an image head.
+    context : bool
+        Whether there is a context ensemble; without it there are no pairs and no image
+        heads, and the U-Net decoder starts from the deepest maps.
+    separate_context : bool
+        Whether each pair has a cascade of dilated convolutions of its own.
+    decoder : {"plain", "unet"}
+        The paper's without skips, or one with those of all stages of the encoder.
+    low_memory : bool
+        Whether the plain decoder convolves once before it upsamples: an eighth of the
+        channels at full resolution, and not the same answers.
+    norm : {"batch", "instance", "none"}
+        Normalisation after each convolution; that of a ResNet is always "batch".
+    decoder_base : int
+        Channels of the U-Net decoder at full resolution; each level below has twice
+        as many, up to ``LARGEST_WIDTH``.
+    decoder_widths : (int, int)
+        Channels after the plain decoder's first convolution and after its others.
+
+    Raises
+    ------
+    ValueError
+        If the parts make no network.
+
+    References
+    ----------
+    .. [1] METHODS.md section 1. With ``norm="none"``, VGG16 and the plain decoder it
+       has the 22,122,331 parameters of the authors' code (3 channels, 12 classes, 3
+       scenes). Normalisation other than "none" is ours, and so are the channels of
+       the U-Net decoder. That begins at a 16th of the resolution: the pairs are
+       joined there by the skip of their own size, while the deepest maps, without a
+       context, are upsampled to it.
+    """
+
+    def __init__(  # noqa: PLR0913 - one argument per property of the network
+        self,
+        in_channels: int,
+        n_classes_out: int,
+        n_scenes: int = 0,
+        *,
+        classes: bool = True,
+        encoder: DecomposedEncoder = "vgg16",
+        base: int = 64,
+        width: int = 256,
+        hidden: int = 256,
+        context: bool = True,
+        separate_context: bool = False,
+        decoder: DecoderKind = "plain",
+        low_memory: bool = False,
+        norm: Norm = "none",
+        decoder_base: int = 32,
+        decoder_widths: tuple[int, int] = (64, 32),
+    ) -> None:
+        super().__init__()
+        if not context and (classes or n_scenes or decoder == "plain"):
+            raise ValueError(
+                "without a context there are neither heads for classes and scenes nor "
+                "a plain decoder"
+            )
+        self.pools = pool_rows(None, ndim=2, levels=_LEVELS)
+        self.encoder: VGG16 | NamedEncoder
+        if encoder == "vgg16":
+            self.encoder = VGG16(in_channels, base=base, norm=norm)
+        else:
+            self.encoder = NamedEncoder(in_channels, encoder, ndim=2, base=base)
+        # batch norm in the encoder alone makes answers depend on the tile as well
+        self.norm = "batch" if encoder != "vgg16" and norm == "none" else norm
+        *skips, deepest = self.encoder.widths
+        self.pairs = TaskPairs(
+            width if context else deepest,
+            width=width,
+            ndim=2,
+            norm=norm,
+            n_classes_out=n_classes_out if classes else 0,
+            n_scenes=n_scenes,
+            hidden=hidden,
+        )
+        self.context: ContextEnsemble | None = None
+        if context:
+            n_latents = max(len(self.pairs.pairs), 1) if separate_context else 1
+            self.context = ContextEnsemble(
+                deepest, width, norm=norm, n_latents=n_latents
+            )
+        n_seen = self.pairs.width_for_segmentation
+        self.decoder: PlainDecoder | UNetDecoder
+        if decoder == "plain":
+            self.decoder = PlainDecoder(
+                n_seen, decoder_widths, norm=norm, low_memory=low_memory
+            )
+        else:
+            first = 1 if context else 2
+            self.decoder = UNetDecoder(
+                n_seen, skips, base=decoder_base, norm=norm, first_factor=first
+            )
+        heads = {"segmentation": n_classes_out}
+        self._name_heads(heads, IMAGE_ACTIVATIONS, image_heads=self.pairs.image_heads)
+        self.heads = pointwise_heads(self.decoder.width, heads, ndim=2)
+        draw_weights(self, slope=RELU)
+
+    @property
+    def part_parameters(self) -> dict[str, int]:
+        """Parameters of each part; the pairs count to the context, as in the code."""
+        return decomposed_parameters(self, self.encoder)
+
+    @property
+    def context_receptive_fields(self) -> tuple[int, ...]:
+        """Pixels of a 16th of the resolution that each range of the context reads."""
+        if self.context is None:
+            return ()
+        return cast("DilatedCascade", self.context.cascades[0]).receptive_fields
+
+    @property
+    def halo(self) -> tuple[int, ...]:
+        """Receptive radius of the segmentation in pixels per axis."""
+        grid = self.size_multiple
+        return (radius_over_grid(self._read, grid[0]),) * len(grid)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """Return the answers of all heads before their activation.
+
+        Parameters
+        ----------
+        x : (N, in_channels, Y, X) float
+            Normalised image. A size that is no multiple of ``size_multiple`` is
+            padded at its end by repetition, and the segmentation cropped.
+
+        Returns
+        -------
+        dict
+            (N, n_classes_out, Y, X) of "segmentation", then (N, answers) by image head.
+        """
+        size = x.shape[2:]
+        *skips, deep = self.encoder(self.padded(x))
+        if isinstance(self.decoder, PlainDecoder):
+            skips.clear()  # at full resolution they would only take memory
+        latents = [deep] if self.context is None else self.context(deep)
+        seen, answers = self.pairs(*latents)
+        finest = self.decoder(seen, skips)
+        segmentation = cropped(self.heads["segmentation"](finest), size)
+        return {"segmentation": segmentation, **answers}
+
+    def _read(self, position: int) -> Interval:
+        """Return the pixels read for one pixel of the segmentation, along an axis."""
+        wanted, skips = self.decoder.read((position, position))
+        wanted = widened(wanted, self.pairs.reach)
+        if self.context is not None:
+            wanted = self.context.read(wanted)
+        for stage in reversed(self.encoder.stages):
+            layers = windowed_layers(stage, without=SHORTCUT)
+            wanted = read_by_layers(wanted, layers)
+            if skips:
+                wanted = hull([wanted, skips.pop()])
+        return wanted
+
+
+class PlainDecoder(nn.Module):
+    """Upsampling by 16 and three 3x3 convolutions, one of them before it on request."""
+
+    def __init__(
+        self, n_in: int, widths: tuple[int, int], *, norm: Norm, low_memory: bool
+    ) -> None:
+        """``widths`` are the channels after the first and after the others."""
+        super().__init__()
+        self.low_memory = low_memory
+        self.width = widths[-1]
+        self.first, *others = (
+            ConvNormAct(a, b, ndim=2, norm=norm, slope=RELU, bias=norm == "none")
+            for a, b in pairwise((n_in, *widths, self.width))
+        )
+        self.others = nn.Sequential(*others)
+        self.up = upsampling((_PLAIN_FACTOR,) * 2)
+
+    def forward(self, deep: Tensor, _: Sequence[Tensor]) -> Tensor:
+        """Return ``(N, width, 16Y, 16X)`` for ``(N, n_in, Y, X)``; reads no skips."""
+        if self.low_memory:
+            return self.others(self.up(self.first(deep)))
+        return self.others(self.first(self.up(deep)))
+
+    def read(self, wanted: Interval) -> tuple[Interval, list[Interval]]:
+        """Return the pixels of ``deep`` that are read, and those of each skip: none."""
+        before, after = (1, 2) if self.low_memory else (0, 3)
+        coarse = read_by_upsampling(widened(wanted, after), _PLAIN_FACTOR)
+        return widened(coarse, before), []
+
+
+class UNetDecoder(nn.Module):
+    """Levels with the skips of an encoder, and one without where it has no map."""
+
+    def __init__(
+        self,
+        n_deep: int,
+        skips: Sequence[int],
+        *,
+        base: int,
+        norm: Norm,
+        first_factor: int,
+    ) -> None:
+        """``skips`` are the channels of the encoder's maps, finest first.
+
+        The deepest level upsamples by ``first_factor``: 1 where the maps that it starts
+        from are of the size of its skip, a 16th of the resolution.
+        """
+        super().__init__()
+        self.width = base
+        self.factors = (first_factor, *(2,) * (len(skips) - 1))
+        levels = []
+        for level, (n_skip, factor) in enumerate(
+            zip(reversed(skips), self.factors, strict=True)
+        ):
+            n_out = min(base * 2 ** (_LEVELS - 2 - level), LARGEST_WIDTH)
+            levels.append(
+                DecoderLevel(
+                    n_deep,
+                    n_skip,
+                    n_out=n_out,
+                    factors=(factor,) * 2,
+                    norm=norm,
+                    slope=RELU,
+                )
+            )
+            n_deep = n_out
+        self.levels = nn.ModuleList(levels)
+        self.finest: nn.Sequential | None = None
+        if len(skips) < _LEVELS - 1:
+            finest = DoubleConv(n_deep, base, ndim=2, norm=norm, slope=RELU)
+            self.finest = nn.Sequential(upsampling((2, 2)), finest)
+
+    def forward(self, deep: Tensor, skips: list[Tensor]) -> Tensor:
+        """Return ``(N, width, Y, X)`` at full resolution; ``skips`` are emptied."""
+        for level in self.levels:
+            deep = level(deep, skips.pop())
+        return deep if self.finest is None else self.finest(deep)
+
+    def read(self, wanted: Interval) -> tuple[Interval, list[Interval]]:
+        """Return the pixels of ``deep`` that are read, and those of each skip."""
+        double_conv = 2
+        if self.finest is not None:
+            wanted = read_by_upsampling(widened(wanted, double_conv), 2)
+        skips = []
+        for factor in reversed(self.factors):
+            skips.append(widened(wanted, double_conv))
+            wanted = read_by_upsampling(skips[-1], factor)
+        return wanted, skips

@@ -111,7 +111,7 @@ def _describe(key: str, ndim: int, *, as_json: bool) -> None:
     settings = describe(catalog.settings_model(key))
     presets = {name: catalog.preset(key, name, ndim=ndim) for name in catalog.PRESETS}
     variants = catalog.variants(key)
-    volumes = catalog.volume_variants(key)
+    dimensions = {name: catalog.dimensions_of(key, name) for name in variants}
     if as_json:
         print_json(
             {
@@ -119,7 +119,7 @@ def _describe(key: str, ndim: int, *, as_json: bool) -> None:
                 "settings": [_setting_facts(s) for s in settings],
                 "presets": presets,
                 "variants": variants,
-                "volume_variants": [name for name in variants if name in volumes],
+                "dimensions": {name: list(n) for name, n in dimensions.items()},
             }
         )
         return
@@ -134,12 +134,19 @@ def _describe(key: str, ndim: int, *, as_json: bool) -> None:
         [s for s in settings if s.name in shared],
     )
     _print_values(f"Presets for {ndim}D images (--preset NAME)", presets)
-    mark = {n: f"{n} (3D images only)" if n in volumes else n for n in variants}
     _print_values(
         "Named variants (--preset NAME, or --preset fast --preset NAME)",
-        {mark[name]: values for name, values in variants.items()},
+        {
+            _with_dimensions(name, dimensions[name]): values
+            for name, values in variants.items()
+        },
     )
     _print("Change a setting: mtseg train PROJECT --set NAME=VALUE")
+
+
+def _with_dimensions(name: str, dimensions: Sequence[int]) -> str:
+    """Return the name of a variant, with the images that it is for if not for all."""
+    return name if len(dimensions) > 1 else f"{name} ({dimensions[0]}D images only)"
 
 
 def _print_settings(title: str, settings: "Sequence[SettingDescription]") -> None:
@@ -231,6 +238,7 @@ def _show_networks(
             "conv_weights": found.conv_weights,
             "total": found.total,
             "receptive_field": list(found.receptive_field),
+            **_parts(found),
         }
         for name, found in networks.items()
     }
@@ -245,7 +253,7 @@ def _show_networks(
             for row in first.layers
         ]
         top = {"method": key, "conv_weights": first.conv_weights, "total": first.total}
-        print_json({**top, "networks": counts, "layers": layers})
+        print_json({**top, **_parts(first), "networks": counts, "layers": layers})
         return
     rows: list[Sequence[str]] = [
         (row.name, row.kind, _size(row.output_shape), f"{row.parameters:,}")
@@ -261,6 +269,21 @@ def _show_networks(
             for n, s in networks.items()
         ],
     )
+    if first.parts:
+        _print("")
+        parts = [(name, f"{n:,}") for name, n in first.parts.items()]
+        print_table(("part", "parameters"), parts)
+    if first.context_receptive_fields:
+        fields = ", ".join(str(n) for n in first.context_receptive_fields)
+        _print(f"receptive fields of the context ensemble, in its own pixels: {fields}")
+
+
+def _parts(found: "NetworkSummary") -> dict[str, Any]:
+    """Return what is counted by part, for methods whose papers do so."""
+    if not found.parts:
+        return {}
+    fields = list(found.context_receptive_fields)
+    return {"parts": dict(found.parts), "context_receptive_fields": fields}
 
 
 def _one_line(text: str) -> str:

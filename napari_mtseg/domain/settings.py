@@ -94,14 +94,18 @@ def setting(  # noqa: PLR0913 - one argument per property of a setting
     le: float | None = None,
     lt: float | None = None,
     zero: str = "",
+    values: str = "",
 ) -> Any:
     """Return a pydantic field that knows its range, unit, spin-box step and source.
 
-    ``zero`` says what the smallest value, 0, stands for where it is no number of units.
+    ``zero`` says what the smallest value, 0, stands for where it is no number of units;
+    ``values`` says what a text may be.
     """
     extra: dict[str, Any] = {"source": source, "unit": unit, "simple": simple}
     if zero:
         extra["zero"] = zero
+    if values:
+        extra["values"] = values
     if step is not None:
         extra["step"] = step
     return Field(default, ge=ge, gt=gt, le=le, lt=lt, json_schema_extra=extra)
@@ -142,7 +146,7 @@ def _describe(name: str, field: FieldInfo) -> SettingDescription:
         name=name,
         text=field.description or "",
         unit=str(extra.get("unit", "")),
-        range=_range(field),
+        range=str(extra.get("values", "")) or _range(field),
         default=field.get_default(call_default_factory=True),
         source=str(extra.get("source", "ours")),
         simple=bool(extra.get("simple", False)),

@@ -38,6 +38,15 @@ CATALOG: Mapping[str, MethodEntry] = {
             "approximation tasks (IEEE Transactions on Image Processing, 2021)",
         ),
         MethodEntry(
+            key="task_decomposition",
+            title="Task decomposition",
+            summary="Learns which classes occur and the scene of an image beside the "
+            "mask, and keeps them in step.",
+            uses="any paint; tags of scene and classes on any number of images",
+            source="Task decomposition and synchronization for semantic biomedical "
+            "image segmentation (IEEE Transactions on Image Processing, 2020)",
+        ),
+        MethodEntry(
             key="joint_shape",
             title="Joint shape learning",
             summary="Learns the distance to the boundary, or the contour, beside the "
@@ -96,21 +105,15 @@ def preset(key: str, name: str, *, ndim: int) -> dict[str, Any]:
     Raises
     ------
     SettingsError
-        If there is no such preset or variant, or it is for 3D images and ``ndim`` is 2.
+        If there is no such preset or variant, or it is for images of other dimensions.
     """
-    entry(key)
-    module = _module(key, "settings")
-    known: Mapping[str, Mapping[str, Any]] = {**module.PRESETS, **module.VARIANTS}
-    if name not in known:
+    known = _known_names(key, name)
+    if name in _of_other_dimensions(key, ndim):
         raise SettingsError(
-            f"Method '{key}' has no preset '{name}'. Choose one of: {', '.join(known)}."
+            f"'{name}' of method '{key}' is for {5 - ndim}D images but the images are "
+            f"{ndim}D. Choose another preset."
         )
-    if ndim == 2 and name in volume_variants(key):
-        raise SettingsError(
-            f"'{name}' of method '{key}' is for 3D images but the images are 2D. "
-            "Choose another preset."
-        )
-    volumes: Mapping[str, Mapping[str, Any]] = module.PRESETS_3D
+    volumes: Mapping[str, Mapping[str, Any]] = _module(key, "settings").PRESETS_3D
     return {**known[name], **(volumes.get(name, {}) if ndim == 3 else {})}
 
 
@@ -136,7 +139,7 @@ def preset_and_variant(key: str, names: Sequence[str]) -> tuple[str, str | None]
         If there is no such preset or variant, or two of one kind are named.
     """
     for name in names:
-        preset(key, name, ndim=3)
+        _known_names(key, name)
     sizes = [name for name in names if name in PRESETS]
     rows = [name for name in names if name not in PRESETS]
     for kind, found in (("sizes", sizes), ("variants", rows)):
@@ -166,21 +169,17 @@ def named_settings(
 def variants(key: str, ndim: int | None = None) -> dict[str, dict[str, Any]]:
     """Return the named variants of a method: rows of its paper's tables.
 
-    Those for volumes are left out where ``ndim`` is 2.
+    Those for images of other dimensions than ``ndim``, 2 or 3, are left out.
     """
     entry(key)
-    left_out = volume_variants(key) if ndim == 2 else frozenset()
+    left_out = frozenset() if ndim is None else _of_other_dimensions(key, ndim)
     known: Mapping[str, Mapping[str, Any]] = _module(key, "settings").VARIANTS
     return {n: dict(values) for n, values in known.items() if n not in left_out}
 
 
-def volume_variants(key: str) -> frozenset[str]:
-    """Return the names of the variants that are for 3D images only."""
-    entry(key)
-    names: frozenset[str] = getattr(
-        _module(key, "settings"), "VOLUME_VARIANTS", frozenset()
-    )
-    return names
+def dimensions_of(key: str, variant: str) -> tuple[int, ...]:
+    """Return the dimensions of images that a variant is for: 2, 3 or both."""
+    return tuple(n for n in (2, 3) if variant not in _of_other_dimensions(key, n))
 
 
 def settings_of(
@@ -219,6 +218,25 @@ def load_method(key: str) -> Any:
     """Import a method and return its class; this imports torch."""
     entry(key)
     return _module(key, "method").METHOD
+
+
+def _known_names(key: str, name: str) -> Mapping[str, Mapping[str, Any]]:
+    """Return presets and variants by name, of which ``name`` must be one."""
+    entry(key)
+    module = _module(key, "settings")
+    known: Mapping[str, Mapping[str, Any]] = {**module.PRESETS, **module.VARIANTS}
+    if name not in known:
+        raise SettingsError(
+            f"Method '{key}' has no preset '{name}'. Choose one of: {', '.join(known)}."
+        )
+    return known
+
+
+def _of_other_dimensions(key: str, ndim: int) -> frozenset[str]:
+    """Return the variants that are not for images of ``ndim`` dimensions."""
+    kind = "VOLUME_VARIANTS" if ndim == 2 else "PLANE_VARIANTS"
+    names: frozenset[str] = getattr(_module(key, "settings"), kind, frozenset())
+    return names
 
 
 def _module(key: str, name: str) -> Any:

@@ -1,5 +1,6 @@
 """What the network of a method consists of, for given settings."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,10 @@ class NetworkSummary:
     """([Z,] Y, X) of the image for which the layers' sizes are given: one patch"""
     receptive_field: tuple[int, ...]
     """([Z,] Y, X) pixels of the image that one pixel of the answer depends on"""
+    parts: Mapping[str, int]
+    """part in words -> its trainable numbers, where the paper counts by part"""
+    context_receptive_fields: tuple[int, ...]
+    """pixels in a row that each range of a context ensemble reads, of its own maps"""
 
 
 def summarise_network(
@@ -59,6 +64,8 @@ def summarise_network(
         layers=tuple(layer_table(network, task.n_channels, size)),
         size=size,
         receptive_field=tuple(2 * radius + 1 for radius in network.halo),
+        parts=getattr(network, "part_parameters", {}),
+        context_receptive_fields=getattr(network, "context_receptive_fields", ()),
         **parameter_counts(network),
     )
 

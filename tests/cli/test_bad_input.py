@@ -578,7 +578,7 @@ ROWS = (
         prepare=a_project,
         command="train discs.mtseg --method magic",
         sentence="There is no method 'magic'. Choose one of: recursive_approximation, "
-        "joint_shape, high_resolution, baseline.",
+        "task_decomposition, joint_shape, high_resolution, baseline.",
     ),
     Row(
         what="relative distances of partial masks",

@@ -123,7 +123,8 @@ def test_variants_for_volumes_are_marked_and_left_out_of_2d_networks():
     text = run("high_resolution")
     assert "  2.5D (3D images only): slices=5, patch_depth=5\n" in text
     facts = json.loads(run("high_resolution", "--json"))
-    assert facts["volume_variants"] == ["3D-L2", "3D-L3", "2.5D"]
+    for_volumes = [name for name, n in facts["dimensions"].items() if n == [3]]
+    assert for_volumes == ["3D-L2", "3D-L3", "2.5D"]
     assert "2.5D" not in networks("high_resolution", "--all")
 
 
@@ -202,3 +203,35 @@ def test_describing_methods_imports_no_torch(words: list[str]):
         "assert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_task_decomposition_has_the_parameters_of_its_papers_network():
+    words = ("--channels", "3", "--classes", "12", "--scenes", "3")
+    found = json.loads(run("task_decomposition", "--summary", *words, "--json"))
+    assert found["total"] == 22_122_331
+    assert found["parts"] == {
+        "encoder": 14_714_688,
+        "context ensemble": 6_818_048,
+        "class head": 134_412,
+        "scene head": 132_099,
+        "decoder": 323_084,
+    }
+    assert found["context_receptive_fields"] == [3, 7, 15, 31, 63]
+    text = run("task_decomposition", "--summary", *words)
+    assert "in its own pixels: 3, 7, 15, 31, 63" in text
+
+
+def test_rows_of_volumes_have_networks_of_their_own():
+    words = ("--ndim", "3", "--channels", "4", "--classes", "4", "--scenes", "2")
+    found = networks("task_decomposition", *words, "--preset", "paper", "--all")
+    assert list(found) == [
+        "paper",
+        "Wnet+Unet",
+        "Wnet+CE+Unet",
+        "Base",
+        "Base+Class",
+        "Base+Class+Sync",
+        "Base+Class+Sync+Scene",
+    ]
+    assert found["paper"]["total"] == 1_444_938
+    assert found["Wnet+Unet"]["total"] == 230_800

@@ -10,6 +10,7 @@ from napari_mtseg.domain.settings import describe
 from napari_mtseg.methods.catalog import (
     CATALOG,
     PRESETS,
+    dimensions_of,
     entry,
     load_method,
     named_settings,
@@ -18,7 +19,6 @@ from napari_mtseg.methods.catalog import (
     settings_model,
     settings_of,
     variants,
-    volume_variants,
 )
 from napari_mtseg.methods.protocol import Task
 from napari_mtseg.targets.paint_summary import PaintSummary
@@ -118,9 +118,26 @@ def test_two_presets_of_one_kind_are_refused(names, sentence):
 def test_variants_for_volumes_are_not_offered_for_2d_images():
     everything = variants("high_resolution")
     left = set(everything) - set(variants("high_resolution", ndim=2))
-    assert left == volume_variants("high_resolution") == {"3D-L2", "3D-L3", "2.5D"}
+    assert left == {"3D-L2", "3D-L3", "2.5D"}
     assert variants("high_resolution", ndim=3) == everything
-    assert volume_variants("baseline") == frozenset()
+    assert dimensions_of("high_resolution", "2.5D") == (3,)
+    assert dimensions_of("high_resolution", "HMEDN") == (2, 3)
+
+
+def test_variants_for_pictures_are_not_offered_for_volumes():
+    everything = variants("task_decomposition")
+    left = set(everything) - set(variants("task_decomposition", ndim=3))
+    assert left == {"ResNet34+Unet", "ResNet50+Unet", "VGG16+Unet", "VGG16+CE+Unet"}
+    with pytest.raises(SettingsError) as error:
+        settings_of("task_decomposition", preset_name="VGG16+Unet", ndim=3, values={})
+    assert str(error.value) == (
+        "'VGG16+Unet' of method 'task_decomposition' is for 2D images but the images "
+        "are 3D. Choose another preset."
+    )
+    assert preset_and_variant("task_decomposition", ["fast", "VGG16+Unet"]) == (
+        "fast",
+        "VGG16+Unet",
+    )
 
 
 def test_a_variant_for_volumes_is_refused_for_2d_images():
@@ -144,7 +161,7 @@ def test_an_unknown_method_is_named():
         entry("unet")
     assert str(error.value) == (
         "There is no method 'unet'. Choose one of: recursive_approximation, "
-        "joint_shape, high_resolution, baseline."
+        "task_decomposition, joint_shape, high_resolution, baseline."
     )
 
 
@@ -174,7 +191,9 @@ def test_settings_are_found_without_importing_torch():
 PATHWAY = "pathway=3 needs more than 3 levels, but levels is 3. Set a smaller pathway "
 
 
-@pytest.mark.parametrize("key", METHODS)
+@pytest.mark.parametrize(
+    "key", [key for key in METHODS if "pathway" in settings_model(key).model_fields]
+)
 def test_every_network_may_have_a_pathway_as_deep_as_its_last_skip(key):
     small = {"base_channels": 2, "levels": 3, "pathway_width": 5}
     task = Task(n_channels=1, n_classes=1, spacing=(1.0, 1.0))

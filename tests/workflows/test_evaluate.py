@@ -1,5 +1,6 @@
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,11 @@ from napari_mtseg.domain.project import Split
 from napari_mtseg.storage.prediction_files import save_prediction
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.run_folder import RunFolder, new_run_folder
-from napari_mtseg.workflows.evaluate import evaluate_masks, evaluate_project
+from napari_mtseg.workflows.evaluate import (
+    evaluate_masks,
+    evaluate_project,
+    with_answers,
+)
 from napari_mtseg.workflows.evaluation_tables import write_evaluation
 
 SHAPE = (12, 12)
@@ -240,3 +245,49 @@ def test_tables_hold_a_row_per_image_class_and_object(tmp_path):
     content = json.loads(summary.read_text())
     assert content["summary"]["nucleus"]["dice"]["mean"] == 1
     assert content["summary"]["debris"]["hausdorff"]["mean"] is None
+
+
+def answered(
+    *,
+    present: dict[int, float],
+    scenes: tuple[float, ...] = (),
+    scene: int | None = None,
+    known: NDArray[np.bool_] | None = None,
+):
+    """Score what is told of an image that shows class 1."""
+    told = replace(
+        prediction_of(TRUTH),
+        present=present,
+        scenes=scenes,
+        scores={"disagreement": 0.25} if present else {},
+    )
+    exact = ObjectMasks(objects=TRUTH, class_of={1: 1, 2: 1})
+    scores = evaluate_masks(told, TRUTH, exact.class_of, spacing=(1.0, 1.0))
+    return with_answers(scores, told, exact, scene=scene, known=known)
+
+
+def test_classes_that_are_told_rightly_count_as_a_share():
+    assert answered(present={1: 0.9, 2: 0.1}).class_accuracy == 1
+    assert answered(present={1: 0.9, 2: 0.8}).class_accuracy == 0.5
+    assert answered(present={1: 0.2, 2: 0.8}).class_accuracy == 0
+    assert answered(present={1: 0.9}).disagreement == 0.25
+
+
+def test_a_class_that_may_lie_where_nothing_is_known_does_not_count():
+    known = np.ones(SHAPE, bool)
+    known[0] = False
+    assert answered(present={1: 0.9, 2: 0.8}, known=known).class_accuracy == 1
+
+
+def test_the_most_probable_scene_is_the_one_that_is_told():
+    assert answered(present={}, scenes=(0.2, 0.7, 0.1), scene=1).scene_accuracy == 1
+    assert answered(present={}, scenes=(0.2, 0.7, 0.1), scene=2).scene_accuracy == 0
+
+
+def test_what_is_not_told_is_undefined():
+    scores = answered(present={}, scenes=(0.5, 0.5))
+    assert np.isnan(
+        [scores.class_accuracy, scores.scene_accuracy, scores.disagreement]
+    ).all()
+    told = answered(present={}, scenes=(), scene=1)
+    assert np.isnan(told.scene_accuracy)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from napari_mtseg.domain.annotation import Tags, empty_annotation
 from napari_mtseg.domain.errors import (
     AnnotationError,
     MtsegError,
@@ -31,9 +32,11 @@ from napari_mtseg.domain.events import (
 )
 from napari_mtseg.methods.catalog import CATALOG, load_method
 from napari_mtseg.storage.checkpoint import load_checkpoint
+from napari_mtseg.storage.class_edits import add_scene
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.run_folder import Control, RunFolder, find_run
 from napari_mtseg.workflows import learner as learner_module
+from napari_mtseg.workflows.predict import load_model
 from napari_mtseg.workflows.runs import check_classes, start_run
 from napari_mtseg.workflows.train import FIRST_PREVIEW, train
 from tests.tiny_projects import TINY, disc_project
@@ -49,6 +52,9 @@ def settings_for(method, **values):
         values = {"steps": 6, **values}
     if method == "high_resolution":
         values = {"pathway": 1, "pathway_width": 4, **values}
+    if method == "task_decomposition":
+        random = {"encoder_weights": "none", "norm": "batch", "low_memory": True}
+        values = {"levels": 6, "width": 8, "hidden": 8, **random, **values}
     return {**TINY, **values}
 
 
@@ -484,3 +490,89 @@ def test_a_renamed_class_is_still_the_class_of_the_run(tmp_path):
     project = disc_project(tmp_path)
     run, _ = trained(project, "baseline", steps=1)
     check_classes(run.info, renamed(project, "nucleus"))
+
+
+def test_each_stage_has_its_own_learning_rate(tmp_path, monkeypatch):
+    project = disc_project(tmp_path, n_images=2, full=2)
+    rates = []
+    step = learner_module.Learner.step
+
+    def noted(self, sampler, rng):
+        losses = step(self, sampler, rng)
+        rates.append(self._optimizer.param_groups[0]["lr"])
+        return losses
+
+    monkeypatch.setattr(learner_module.Learner, "step", noted)
+    trained(project, "task_decomposition", steps=6, learning_rate=0.01)
+    assert rates == pytest.approx([0.01, 0.01, 0.005, 0.005, 0.002, 0.002])
+
+
+def test_stages_are_named_as_they_begin(tmp_path):
+    project = disc_project(tmp_path, n_images=2, full=2)
+    _, events = trained(project, "task_decomposition", steps=6)
+    assert [(e.name, e.index, e.step) for e in of_type(events, StageStarted)] == [
+        ("segmentation and classes", 1, 0),
+        ("segmentation and classes in step", 2, 2),
+        ("segmentation and classes in step, smaller steps", 3, 4),
+    ]
+    losses = [set(e.losses) for e in of_type(events, StepFinished)]
+    assert all("synchronisation" not in names for names in losses[:2])
+    assert all("synchronisation" in names for names in losses[2:])
+
+
+def test_images_with_a_scene_alone_teach_the_scene(tmp_path):
+    project = disc_project(tmp_path, n_images=3, full=1)
+    add_scene(project, "dark")
+    add_scene(project, "bright")
+    first, second, third = project.images
+    painted = project.annotation(first)
+    project.save_annotation(first, replace(painted, tags=Tags(scene=0)))
+    for entry in (second, third):
+        nothing = empty_annotation(entry.spatial_shape)
+        project.save_annotation(entry, replace(nothing, tags=Tags(scene=1)))
+    run, events = trained(project, "task_decomposition", steps=6)
+    assert run.info.settings["scenes"] == "on"
+    assert of_type(events, StageStarted)[-1].name == (
+        "segmentation, scene and classes in step"
+    )
+    losses = [event.losses for event in of_type(events, StepFinished)]
+    assert losses[-1]["scene"] > 0
+    answer = load_model(run).predict(project.read_pixels(third)[0])
+    assert len(answer.scenes) == 2
+    assert sum(answer.scenes) == pytest.approx(1, abs=1e-5)
+    assert set(answer.present) == {1}
+
+
+def test_a_run_says_what_its_method_decided(tmp_path):
+    project = disc_project(tmp_path, n_images=2, full=2)
+    settings = settings_for("task_decomposition")
+    run, notices = start_run(project, "task_decomposition", settings, device="cpu")
+    assert run.info.settings["class_weighting"] == "off"
+    assert (
+        "Scenes are not learned: no image is tagged with a scene among the training "
+        "images, and it takes two. The third stage goes on with what the second learns."
+    ) in notices
+
+
+def test_a_scene_that_is_added_later_leaves_a_run_as_it_was(tmp_path):
+    project = disc_project(tmp_path, n_images=2, full=2)
+    for scene, entry in enumerate(project.images):
+        add_scene(project, f"scene {scene}")
+        painted = project.annotation(entry)
+        project.save_annotation(entry, replace(painted, tags=Tags(scene=scene)))
+    run, _ = trained(project, "task_decomposition", steps=3)
+    add_scene(project, "later")
+    answer = load_model(run).predict(project.read_pixels(project.images[0])[0])
+    assert len(answer.scenes) == 2
+
+
+def test_weights_of_other_settings_are_refused_in_a_sentence(tmp_path):
+    project = disc_project(tmp_path, n_images=2, full=2)
+    parent, _ = trained(project, "baseline", steps=2)
+    settings = settings_for("baseline", base_channels=6)
+    run, _ = start_run(project, "baseline", settings, parent=parent.path.name)
+    with pytest.raises(RunError) as error:
+        list(train(project, run))
+    assert str(error.value).startswith(
+        f"The weights of run '{parent.path.name}' do not fit these settings"
+    )

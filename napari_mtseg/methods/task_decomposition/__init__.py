@@ -1,0 +1,1 @@
+"""Task decomposition: segmentation, classes and scene, learned together in step."""

@@ -1,0 +1,45 @@
+"""The network that settings of task decomposition describe."""
+
+from torch import nn
+
+from napari_mtseg.methods.protocol import Task
+from napari_mtseg.methods.task_decomposition.readiness import learns_scenes
+from napari_mtseg.methods.task_decomposition.settings import TaskDecompositionSettings
+from napari_mtseg.networks.anisotropic_network import AnisotropicNetwork
+from napari_mtseg.networks.decomposed_network import DecomposedNetwork
+
+
+def network_of(s: TaskDecompositionSettings, task: Task) -> nn.Module:
+    """Make the network with random weights: the paper's for 2D or for 3D images."""
+    n_outputs = task.n_classes + 1
+    n_scenes = task.n_scenes if learns_scenes(s, task) else 0
+    if task.ndim == 3:
+        return AnisotropicNetwork(
+            task.n_channels,
+            n_outputs,
+            n_scenes,
+            classes=s.classes,
+            base=s.base_channels,
+            width=s.width,
+            hidden=s.hidden,
+            context=s.context,
+            separate_context=s.separate_context,
+            decoder=s.decoder,
+            low_memory=s.low_memory,
+            norm=s.norm,
+        )
+    return DecomposedNetwork(
+        task.n_channels,
+        n_outputs,
+        n_scenes,
+        classes=s.classes,
+        encoder=s.encoder,
+        base=s.base_channels,
+        width=s.width,
+        hidden=s.hidden,
+        context=s.context,
+        separate_context=s.separate_context,
+        decoder=s.decoder,
+        low_memory=s.low_memory,
+        norm=s.norm,
+    )

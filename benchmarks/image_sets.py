@@ -4,6 +4,7 @@ import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tifffile
@@ -25,10 +26,12 @@ class ImageSet:
     values: MaskValues
     """'objects' or 'classes': what mask values mean"""
     classes: tuple[str, ...]
+    ndim: int = 2
+    """3 for volumes, which are .npz files instead of pictures"""
     shrink: int
     """factor by which height and width are reduced"""
     max_pixels: int
-    """larger images are left out, before shrinking"""
+    """images of larger planes are left out, before shrinking"""
     n_train: int
     n_full: int
     """training images with full masks"""
@@ -88,6 +91,19 @@ IMAGE_SETS = {
                 255: 0,
             },
         ),
+        ImageSet(
+            name="acdc_scribble",
+            colour="grey",
+            values="classes",
+            classes=("right ventricle", "myocardium", "left ventricle"),
+            ndim=3,
+            shrink=2,
+            max_pixels=10**7,
+            n_train=30,
+            n_full=3,
+            licence="ACDC cardiac MRI (Bernard et al., doi 10.1109/TMI.2018.2837502), "
+            "CC BY-NC-SA 4.0 (second hand)",
+        ),
     )
 }
 
@@ -140,24 +156,41 @@ def prepared(data: Path, out: Path, images: ImageSet) -> list[Item]:
 
 
 def _usable(data: Path, row: dict[str, str], images: ImageSet) -> bool:
-    height, width = imread(data / "masks" / f"{row['name']}.png").shape[:2]
+    mask = _read(data, "mask", row["name"], images)
+    height, width = mask.shape[-2:]
     return bool(height * width <= images.max_pixels)
 
 
+def _read(data: Path, what: str, name: str, images: ImageSet) -> NDArray[Any]:
+    """Return an 'image' or a 'mask' of the set, as it was published."""
+    if images.ndim == 2:
+        picture: NDArray[Any] = imread(data / f"{what}s" / f"{name}.png")
+        return picture
+    with np.load(data / f"{what}s" / f"{name}.npz") as file:
+        volume: NDArray[Any] = file[what]
+        return volume
+
+
 def _prepare(data: Path, item: Item, images: ImageSet) -> None:
-    image = imread(data / "images" / f"{item.name}.png")
-    mask = imread(data / "masks" / f"{item.name}.png")
+    image = _read(data, "image", item.name, images)
+    mask = _read(data, "mask", item.name, images)
     shrink = images.shrink
+    is_rgb = image.ndim > mask.ndim
     if shrink > 1:
-        factors = (shrink, shrink, 1)[: image.ndim]
-        image = np.round(downscale_local_mean(image, factors)).astype(image.dtype)
+        factors = (1, shrink, shrink)[-mask.ndim :] + (1,) * is_rgb
+        smaller = downscale_local_mean(image, factors)
+        whole = np.issubdtype(image.dtype, np.integer)
+        image = (np.round(smaller) if whole else smaller).astype(image.dtype)
         centres = slice(shrink // 2, None, shrink)
-        rows, columns = image.shape[:2]
-        grown = np.pad(mask, ((0, shrink), (0, shrink)))
-        mask = grown[centres, centres][:rows, :columns]
-    photometric = "rgb" if image.ndim == 3 else "minisblack"
-    tifffile.imwrite(item.image, image, photometric=photometric)
-    tifffile.imwrite(item.mask, _meant(mask, images).astype(np.uint16))
+        rows, columns = image.shape[mask.ndim - 2 : mask.ndim]
+        grown = np.pad(mask, [(0, 0)] * (mask.ndim - 2) + [(0, shrink)] * 2)
+        mask = grown[..., centres, centres][..., :rows, :columns]
+    photometric = "rgb" if is_rgb else "minisblack"
+    axes: dict[str, Any] = {}
+    if images.ndim == 3:
+        axes = {"ome": True, "metadata": {"axes": "ZYX"}}
+    tifffile.imwrite(item.image, image, photometric=photometric, **axes)
+    tifffile.imwrite(item.mask, _meant(mask, images).astype(np.uint16), **axes)
 
 
 def _meant(mask: NDArray[np.integer], images: ImageSet) -> NDArray[np.integer]:

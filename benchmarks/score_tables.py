@@ -45,6 +45,8 @@ JACCARD = Column(metric="jaccard", title="Jaccard")
 ASSD = Column(metric="assd", title="symmetric ASD (px)", digits=2, margin=0.5)
 HD95 = Column(metric="hausdorff95", title="HD95 (px)", digits=1, margin=1.0)
 HAUSDORFF = Column(metric="hausdorff", title="Hausdorff (px)", digits=1, margin=1.0)
+CLASS_ACCURACY = Column(metric="class_accuracy", title="class accuracy")
+SCENE_ACCURACY = Column(metric="scene_accuracy", title="scene accuracy")
 OBJECT_F1 = Column(metric="object_f1", title="F1")
 OBJECT_DICE = Column(metric="object_dice", title="object Dice")
 OBJECT_HAUSDORFF = Column(
@@ -70,7 +72,12 @@ def scores_of(results: Sequence[Result], row: str, metric: str) -> NDArray[np.fl
 
 
 def interval_text(interval: Interval, digits: int) -> str:
-    """Return 'mean (low to high)', with the number of images left out, if any."""
+    """Return 'mean (low to high)', with the number of images left out, if any.
+
+    A dash where it is undefined for every image.
+    """
+    if interval.n == 0:
+        return "-"
     low, mean, high = (
         f"{value:.{digits}f}" for value in (interval.low, interval.mean, interval.high)
     )

@@ -13,8 +13,10 @@ from typing import Any, Literal
 
 import numpy as np
 import tifffile
+from napari_mtseg.storage.image_tags import TagChange, set_tags
 
 from benchmarks.image_sets import ImageSet, Item, prepared
+from napari_mtseg.domain.annotation import ObjectMasks
 from napari_mtseg.domain.prediction import Prediction
 from napari_mtseg.instances.components import separate_objects
 from napari_mtseg.methods.catalog import preset, settings_of
@@ -22,10 +24,10 @@ from napari_mtseg.storage.image_files import open_image
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.project_names import with_suffix
 from napari_mtseg.storage.run_folder import RunFolder, find_run, runs_of
-from napari_mtseg.workflows.evaluate import evaluate_masks
+from napari_mtseg.workflows.evaluate import evaluate_masks, with_answers
 from napari_mtseg.workflows.predict import load_model
 from napari_mtseg.workflows.runs import start_run
-from napari_mtseg.workflows.scores import METRICS
+from napari_mtseg.workflows.scores import ANSWERS, METRICS
 from napari_mtseg.workflows.simulate import PaintingHabits, simulate
 from napari_mtseg.workflows.train import train
 
@@ -100,7 +102,7 @@ def trained(trial: Trial) -> Trained:
         run, _ = start_run(
             project,
             trial.row.method,
-            settings_of_row(trial.row),
+            settings_of_row(trial.row, ndim=trial.images.ndim),
             seed=trial.seed,
             device=trial.device,
         )
@@ -114,19 +116,19 @@ def scored(trial: Trial, done: Trained) -> dict[str, Any]:
     return {"row": trial.row.title, "seed": trial.seed, "test": scores}
 
 
-def settings_of_row(row: Row) -> dict[str, Any]:
-    """Return all settings of a row.
+def settings_of_row(row: Row, *, ndim: int = 2) -> dict[str, Any]:
+    """Return all settings of a row for images of ``ndim`` dimensions.
 
     Raises
     ------
     SettingsError
         If the method, the variant or a setting does not exist.
     """
-    named = preset(row.method, row.variant, ndim=2) if row.variant else {}
+    named = preset(row.method, row.variant, ndim=ndim) if row.variant else {}
     return settings_of(
         row.method,
         preset_name="fast",
-        ndim=2,
+        ndim=ndim,
         values={**row.shared, **named, **row.values},
     ).model_dump()
 
@@ -140,7 +142,10 @@ def painted_project(trial: Trial, items: Sequence[Item]) -> Project:
         return Project.open(path)
     shutil.rmtree(path, ignore_errors=True)
     path.parent.mkdir(parents=True, exist_ok=True)
-    project = Project.create(path, classes=images.classes, colour=images.colour)
+    scenes = scenes_of(items)
+    project = Project.create(
+        path, classes=images.classes, scenes=scenes, colour=images.colour
+    )
     training = [item for item in items if item.split == "train"]
     for item in training:
         project.add_image(item.image)
@@ -151,8 +156,17 @@ def painted_project(trial: Trial, items: Sequence[Item]) -> Project:
         values=images.values,
         seed=trial.seed,
     )
+    for item in training if scenes else ():
+        entry = project.image(item.image.name)
+        scene = TagChange(scene=scenes.index(item.scene))
+        set_tags(project, [entry], scene)
     marker.touch()
     return project
+
+
+def scenes_of(items: Sequence[Item]) -> tuple[str, ...]:
+    """Return the scenes that images are of, sorted; none where there is one kind."""
+    return tuple(sorted({item.scene for item in items if item.scene}))
 
 
 def image_scores(
@@ -160,10 +174,12 @@ def image_scores(
 ) -> dict[str, list[float]]:
     """Return every metric of every test image, averaged over its classes.
 
-    A metric of an image is NaN where it is undefined for all of the classes.
+    A metric of an image is NaN where it is undefined for all of the classes. What a
+    method says of the image as a whole is scored beside them.
     """
     model = load_model(run)
-    scores: dict[str, list[float]] = {metric: [] for metric in METRICS}
+    scenes = scenes_of(items)
+    scores: dict[str, list[float]] = {name: [] for name in (*METRICS, *ANSWERS)}
     for item in items:
         if item.split != "test":
             continue
@@ -178,13 +194,17 @@ def image_scores(
             prediction,
             truth,
             class_of,
-            spacing=(1.0, 1.0),
+            spacing=(1.0,) * images.ndim,
             n_classes=len(images.classes),
         )
-        for metric, values in scores.items():
-            values.append(
-                _mean_of_defined([getattr(c, metric) for c in found.classes.values()])
-            )
+        for metric in METRICS:
+            values = [getattr(c, metric) for c in found.classes.values()]
+            scores[metric].append(_mean_of_defined(values))
+        exact = ObjectMasks(objects=truth, class_of=class_of)
+        scene = scenes.index(item.scene) if item.scene else None
+        told = with_answers(found, prediction, exact, scene=scene)
+        for name in ANSWERS:
+            scores[name].append(getattr(told, name))
     return scores
 
 

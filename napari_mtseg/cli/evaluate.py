@@ -29,6 +29,11 @@ _LABELS = {
     "object_f1": "object F1",
 }
 _DISTANCES = ("hausdorff", "hausdorff95", "asd", "assd", "object_hausdorff")
+_ANSWERS = {
+    "class_accuracy": "classes rightly told to occur or not, share",
+    "scene_accuracy": "scenes rightly told, share",
+    "disagreement": "disagreement of classes told and shown, 0 to 1",
+}
 
 
 class ScoredSplit(StrEnum):
@@ -121,6 +126,8 @@ def _show(evaluation: "Evaluation") -> None:
         unit = f" ({evaluation.unit})" if metric in _DISTANCES else ""
         rows.append((label + unit, *(_cell(row[metric]) for row in summary.values())))
     print_table(("mean over images [95 % interval]", *summary), rows)
+    for name, interval in evaluation.answers().items():
+        typer.echo(f"{_ANSWERS[name]}: {_cell(interval)}")
     for c, name in enumerate(evaluation.class_names, start=1):
         one, both = evaluation.n_empty(c)
         if one:

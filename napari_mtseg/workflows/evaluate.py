@@ -1,6 +1,8 @@
 """How good predictions are: scores per image, class and object, with intervals."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -26,6 +28,9 @@ from napari_mtseg.workflows.scores import (
     ObjectScores,
 )
 from napari_mtseg.workflows.truth import FileTruth, PaintedTruth
+
+MOST_LIKELY = 0.5
+"""probability above which a class is told to occur"""
 
 
 def evaluate_masks(  # noqa: PLR0913 - two answers and what they need
@@ -94,6 +99,49 @@ def evaluate_masks(  # noqa: PLR0913 - two answers and what they need
     )
 
 
+def with_answers(
+    scores: ImageScores,
+    prediction: Prediction,
+    exact: ObjectMasks,
+    *,
+    scene: int | None,
+    known: NDArray[np.bool_] | None = None,
+) -> ImageScores:
+    """Add how good the answers about the image as a whole are.
+
+    Parameters
+    ----------
+    scores : ImageScores
+        Of the same image.
+    prediction : Prediction
+        What its method tells of classes and scenes; may be nothing.
+    exact : ObjectMasks
+        Exact objects.
+    scene : int or None
+        The image's scene; None if it is not known.
+    known : ([Z,] Y, X) bool, optional
+        True where the truth is known. A class that is not found counts as absent only
+        where all is known.
+    """
+    inside = exact.objects if known is None else np.where(known, exact.objects, 0)
+    occurring = {exact.class_of[int(i)] for i in np.unique(inside) if i != UNPAINTED}
+    all_known = known is None or bool(known.all())
+    right = [
+        (p > MOST_LIKELY) == (c in occurring)
+        for c, p in prediction.present.items()
+        if all_known or c in occurring
+    ]
+    told = scene is not None and bool(prediction.scenes)
+    return replace(
+        scores,
+        class_accuracy=float(np.mean(right)) if right else math.nan,
+        scene_accuracy=float(np.argmax(prediction.scenes) == scene)
+        if told
+        else math.nan,
+        disagreement=float(prediction.scores.get("disagreement", math.nan)),
+    )
+
+
 def evaluate_project(  # noqa: PLR0913 - one argument per choice of the user
     project: Project,
     run_name: str | None = None,
@@ -150,18 +198,19 @@ def evaluate_project(  # noqa: PLR0913 - one argument per choice of the user
     scores = []
     for entry in truth.entries:
         exact, known = truth.of(entry)
-        scores.append(
-            evaluate_masks(
-                load_prediction(folder / entry.id),
-                exact.objects,
-                exact.class_of,
-                spacing=entry.spacing,
-                n_classes=project.info.n_classes,
-                known=known,
-                image_id=entry.id,
-                name=entry.name,
-            )
+        prediction = load_prediction(folder / entry.id)
+        found = evaluate_masks(
+            prediction,
+            exact.objects,
+            exact.class_of,
+            spacing=entry.spacing,
+            n_classes=project.info.n_classes,
+            known=known,
+            image_id=entry.id,
+            name=entry.name,
         )
+        scene = project.annotation(entry).tags.scene
+        scores.append(with_answers(found, prediction, exact, scene=scene, known=known))
         if progress is not None:
             progress(len(scores), len(truth.entries))
     return Evaluation(

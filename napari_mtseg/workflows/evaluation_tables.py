@@ -43,13 +43,15 @@ def write_evaluation(evaluation: Evaluation, folder: Path) -> tuple[Path, ...]:
 
 
 def image_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
-    """Return a row per image and class."""
+    """Return a row per image and class; answers about the image stand in each."""
+    told = evaluation.answers()
     return [
         {
             "image": image.name,
             "id": image.image_id,
             "class": evaluation.class_names[c - 1],
             **asdict(scores),
+            **{name: getattr(image, name) for name in told},
         }
         for image in evaluation.images
         for c, scores in image.classes.items()
@@ -86,6 +88,7 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
             name: {metric: asdict(interval) for metric, interval in row.items()}
             for name, row in evaluation.summary().items()
         },
+        "answers": {n: asdict(i) for n, i in evaluation.answers().items()},
         "one_empty": {name: one for name, (one, _) in empty.items()},
         "both_empty": {name: both for name, (_, both) in empty.items()},
         "images": image_rows(evaluation),

@@ -1,5 +1,6 @@
 """Scores of predictions: of a class, an object, an image, and of a run as a whole."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
@@ -80,6 +81,19 @@ class ImageScores:
     """class -> scores"""
     objects: tuple[ObjectScores, ...]
     """a row per object, class by class"""
+    class_accuracy: float = math.nan
+    """share of the classes that are rightly told to occur, or not to; NaN where the
+    method does not tell, or the reference"""
+    scene_accuracy: float = math.nan
+    """1 if the scene is told rightly, else 0; NaN where the method does not tell, or
+    no tag"""
+    disagreement: float = math.nan
+    """how far the classes that are told and the class map differ, 0..1; NaN where the
+    method does not tell"""
+
+
+ANSWERS = ("class_accuracy", "scene_accuracy", "disagreement")
+"""Names of the scores of what a method says of an image as a whole."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +127,17 @@ class Evaluation:
         if len(names) > 1:
             table["mean"] = self._intervals(list(range(1, len(names) + 1)))
         return table
+
+    def answers(self) -> dict[str, Interval]:
+        """Mean over images of those of ANSWERS that are defined for some image."""
+        return {
+            name: bootstrap_mean(values, rng=np.random.default_rng(self.seed))
+            for name, values in (
+                (name, np.array([getattr(i, name) for i in self.images], np.float64))
+                for name in ANSWERS
+            )
+            if not np.isnan(values).all()
+        }
 
     def n_empty(self, class_id: int) -> tuple[int, int]:
         """Count the images where one, and where both, of the two masks are empty."""

@@ -1,5 +1,6 @@
 """`mtseg predict`: segment the images of a project, or any images with a model."""
 
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +12,7 @@ from napari_mtseg.cli.progress import progress_bar
 from napari_mtseg.domain.errors import ModelError, SettingsError
 
 if TYPE_CHECKING:
+    from napari_mtseg.storage.result_files import WholeImage
     from napari_mtseg.workflows.predict_images import ImageOutcome
 
 EXIT_SOME_FAILED = 1
@@ -199,9 +201,41 @@ def _shown(happened: "Iterator[ImageOutcome]", n: int) -> "list[ImageOutcome]":
         for outcome in happened:
             outcomes.append(outcome)
             show(len(outcomes), n)
+            if outcome.whole.is_told:
+                say(f"{outcome.name}: {_in_words(outcome.whole)}")
             for notice in outcome.notices:
                 say(f"note: {outcome.name}: {notice}")
     return outcomes
+
+
+def _in_words(whole: "WholeImage") -> str:
+    parts = []
+    if whole.scene is not None:
+        parts.append(f"scene {whole.scene} {100 * whole.scenes[whole.scene]:.0f} %")
+    if whole.present:
+        amount = "some" if whole.disagreeing else "none"
+        if math.isfinite(whole.disagreement):
+            amount = f"{whole.disagreement:.2f}"
+        about = f" about {', '.join(whole.disagreeing)}" if whole.disagreeing else ""
+        parts.append(f"disagreement {amount}{about}")
+    return "; ".join(parts)
+
+
+def _as_json(outcome: "ImageOutcome") -> dict[str, object]:
+    whole = outcome.whole
+    is_known = math.isfinite(whole.disagreement)
+    return {
+        "image": outcome.name,
+        "objects": outcome.n_objects,
+        "scene": whole.scene,
+        "scenes": whole.scenes,
+        "present": whole.present,
+        "disagreeing": list(whole.disagreeing),
+        "disagreement": whole.disagreement if is_known else None,
+        "files": [str(file) for file in outcome.files],
+        "seconds": round(outcome.seconds, 3),
+        "notices": list(outcome.notices),
+    }
 
 
 def _report(outcomes: "list[ImageOutcome]", place: Path, *, as_json: bool) -> None:
@@ -211,16 +245,7 @@ def _report(outcomes: "list[ImageOutcome]", place: Path, *, as_json: bool) -> No
         print_json(
             {
                 "out": str(place),
-                "predicted": [
-                    {
-                        "image": o.name,
-                        "objects": o.n_objects,
-                        "files": [str(file) for file in o.files],
-                        "seconds": round(o.seconds, 3),
-                        "notices": list(o.notices),
-                    }
-                    for o in done
-                ],
+                "predicted": [_as_json(o) for o in done],
                 "failed": [{"image": o.name, "error": o.error} for o in failed],
             }
         )
@@ -242,6 +267,12 @@ def _summary(
     lines = [f"{len(done)} image{plural} predicted: {objects}; see {place}"]
     if not done:
         lines = ["no image was predicted"]
+    doubtful = sum(bool(o.whole.disagreeing) for o in done)
+    if doubtful:
+        lines.append(
+            f"in {doubtful} of them, segmentation and class prediction disagree on "
+            "what occurs: look at these first"
+        )
     if failed:
         lines.append(f"{len(failed)} failed:")
         lines.extend(f"  {outcome.error}" for outcome in failed)

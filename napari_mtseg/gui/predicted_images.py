@@ -4,10 +4,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
+    QCheckBox,
     QGroupBox,
     QListWidget,
     QListWidgetItem,
@@ -16,10 +16,14 @@ from qtpy.QtWidgets import (
 )
 
 from napari_mtseg.domain.errors import MtsegError
+from napari_mtseg.gui.image_answer import DOUBT, class_names
 from napari_mtseg.gui.named_widgets import named_button, row_of
 from napari_mtseg.gui.state import WindowState
-from napari_mtseg.storage.prediction_files import FACTS
-from napari_mtseg.storage.write import read_json
+from napari_mtseg.storage.prediction_files import (
+    ImageAnswer,
+    has_prediction,
+    load_answer,
+)
 
 _ID = Qt.ItemDataRole.UserRole
 
@@ -34,6 +38,8 @@ class PredictedImage:
     """its file name"""
     scores: str
     """what the prediction says of the image as a whole, in words"""
+    doubts: tuple[str, ...] = ()
+    """classes about which class prediction and segmentation disagree"""
 
 
 class PredictedImages(QGroupBox):
@@ -52,26 +58,49 @@ class PredictedImages(QGroupBox):
         self._list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         never = Qt.ScrollBarPolicy.ScrollBarAlwaysOff
         self._list.setHorizontalScrollBarPolicy(never)
+        self._images: tuple[PredictedImage, ...] = ()
+        self._only = QCheckBox(self)
+        self._only.setObjectName("only_doubtful")
+        self._only.setToolTip(
+            "List only the images whose segmentation shows other classes than the "
+            "image as a whole looks to hold: often the segmentation failed there"
+        )
         self._back = named_button("previous_predicted", "◀ Previous", self)
         self._next = named_button("next_predicted", "Next ▶", self)
         column = QVBoxLayout(self)
+        column.addWidget(self._only)
         column.addWidget(self._list)
         column.addLayout(row_of(self._back, self._next))
         self._list.itemActivated.connect(self._go_to)
         self._list.itemClicked.connect(self._go_to)
+        self._only.toggled.connect(self._fill)
         self._back.clicked.connect(lambda: self._step(-1))
         self._next.clicked.connect(lambda: self._step(1))
         self.list_images(())
 
     def list_images(self, images: Sequence[PredictedImage]) -> None:
         """Show other images."""
-        self._list.clear()
-        for image in images:
-            item = QListWidgetItem(f"{image.name}\n{image.scores}", self._list)
-            item.setData(_ID, image.id)
-            item.setToolTip(f"{image.name}: {image.scores}")
-        self.setTitle(f"Predicted images ({len(images):,})")
+        self._images = tuple(images)
+        n_doubtful = sum(bool(image.doubts) for image in images)
+        self._only.setText(f"Only where classes disagree {DOUBT} ({n_doubtful:,})")
+        self._only.setVisible(n_doubtful > 0)
+        if n_doubtful == 0:
+            self._only.setChecked(False)
         self.setVisible(bool(images))
+        self._fill()
+
+    def _fill(self) -> None:
+        """List the images, or only the doubtful ones."""
+        only = self._only.isChecked()
+        listed = [image for image in self._images if image.doubts or not only]
+        self._list.clear()
+        for image in listed:
+            doubt = f"{DOUBT} " if image.doubts else ""
+            item = QListWidgetItem(f"{doubt}{image.name}\n{image.scores}", self._list)
+            item.setData(_ID, image.id)
+            item.setToolTip(_tip(image))
+        of = f" of {len(self._images):,}" if only else ""
+        self.setTitle(f"Predicted images ({len(listed):,}{of})")
         self.mark_current()
 
     def mark_current(self) -> None:
@@ -110,7 +139,7 @@ class PredictedImages(QGroupBox):
 
 
 def predicted_images(
-    folder: Path, names: Sequence[tuple[str, str]]
+    folder: Path, names: Sequence[tuple[str, str]], *, classes: Sequence[str] = ()
 ) -> tuple[PredictedImage, ...]:
     """Return which images a run has predicted, with what it says of them.
 
@@ -120,31 +149,45 @@ def predicted_images(
         The run's predictions.
     names : sequence of (str, str)
         Id and file name of each image of the project.
+    classes : sequence of str
+        Names of the project's classes 1, 2, ...
     """
-    found = []
-    for key, name in names:
-        try:
-            scores = scores_in_words(read_json(folder / key / FACTS))
-        except FileNotFoundError:
-            continue
-        except (MtsegError, OSError, TypeError, KeyError):
-            scores = "cannot be read; predict it again"
-        found.append(PredictedImage(id=key, name=name, scores=scores))
-    return tuple(found)
+    return tuple(
+        _predicted_image(folder / key, key, name, classes)
+        for key, name in names
+        if has_prediction(folder / key)
+    )
 
 
-def scores_in_words(facts: dict[str, Any]) -> str:
-    """Return the scores of a prediction as one line.
+def _predicted_image(
+    folder: Path, key: str, name: str, classes: Sequence[str]
+) -> PredictedImage:
+    try:
+        answer = load_answer(folder)
+    except (MtsegError, OSError):
+        scores = "cannot be read; predict it again"
+        return PredictedImage(id=key, name=name, scores=scores)
+    called = class_names(answer, classes)
+    return PredictedImage(
+        id=key,
+        name=name,
+        scores=scores_in_words(answer),
+        doubts=tuple(called[c] for c in answer.disagreeing),
+    )
 
-    Examples
-    --------
-    >>> scores_in_words({"class_of": {"1": 1}, "scores": {"quality": 0.914}})
-    '1 object · quality 0.91'
-    """
-    n = len(facts["class_of"])
+
+def scores_in_words(answer: ImageAnswer) -> str:
+    """Return the scores of a prediction as one line: '1 object · quality 0.91'."""
+    n = sum(answer.n_objects.values())
     known = [
         f"{name.replace('_', ' ')} {value:.2f}"
-        for name, value in facts["scores"].items()
-        if value is not None and math.isfinite(value)
+        for name, value in answer.scores.items()
+        if math.isfinite(value)
     ]
     return " · ".join([f"{n:,} object{'' if n == 1 else 's'}", *known])
+
+
+def _tip(image: PredictedImage) -> str:
+    doubts = ", ".join(image.doubts)
+    about = f"; classes and segmentation disagree about {doubts}" if doubts else ""
+    return f"{image.name}: {image.scores}{about}"

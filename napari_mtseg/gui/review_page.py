@@ -5,6 +5,7 @@ from pathlib import Path
 from qtpy.QtWidgets import QFormLayout, QGroupBox, QLabel, QVBoxLayout, QWidget
 
 from napari_mtseg.gui.commands import Commands
+from napari_mtseg.gui.image_answer import ImageAnswerPanel
 from napari_mtseg.gui.newest_answer import NewestAnswer
 from napari_mtseg.gui.overlay_switches import OverlaySwitches
 from napari_mtseg.gui.overlays import Overlays
@@ -47,6 +48,7 @@ class ReviewPage(QWidget):
         self._predicting = Predicting(state, commands, self)
         self._here = SentenceLabel("", "plain", self)
         self._here.setObjectName("review_here")
+        self._answer = ImageAnswerPanel(state, self)
         self._images = PredictedImages(state, self)
         self._lay_out()
         self._reading.answered.connect(self._images.list_images)
@@ -73,6 +75,7 @@ class ReviewPage(QWidget):
         results = QGroupBox("Results on this image", self)
         inside = QVBoxLayout(results)
         inside.addWidget(self._here)
+        inside.addWidget(self._answer)
         inside.addWidget(OverlaySwitches(self._state, self._overlays, self))
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 4, 4, 4)
@@ -108,7 +111,8 @@ class ReviewPage(QWidget):
         else:
             names = [(entry.id, entry.name) for entry in project.images]
             folder = project.path / "predictions" / run_id
-            self._reading.ask(lambda: predicted_images(folder, names))
+            classes = [each.name for each in project.info.classes]
+            self._reading.ask(lambda: predicted_images(folder, names, classes=classes))
         self._show_image()
 
     def _show_other_image(self) -> None:
@@ -129,9 +133,11 @@ class ReviewPage(QWidget):
             if has_prediction(folder):
                 self._shown = folder
                 self._overlays.show_prediction(folder)
+                self._answer.show_prediction(folder)
                 self._here.say("")
                 return
             self._here.say(self._unpredicted(project.path / "runs" / run_id), "note")
+        self._answer.show_prediction(None)
         if self._shown is not None:
             # What a training shows of this image is not ours to take away.
             self._shown = None

@@ -7,14 +7,18 @@
       instances.tif             uint32 object id, 0 background
       probabilities.tif         float16 (classes + 1, [Z,] Y, X)
       NAME.tif                  further maps
-      prediction.json           class of each object, scores, maps; written last
+      prediction.json           class of each object, scores, maps, and what is said
+                                of the image as a whole; written last
 
 A folder without its JSON is no prediction: it was cut off while it was written.
 """
 
 import os
 import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -35,8 +39,42 @@ OWN_MAPS = ("classes", "instances", "probabilities")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
-def save_prediction(
-    folder: Path, prediction: Prediction, *, spacing: tuple[float, ...], unit: str
+@dataclass(frozen=True, kw_only=True)
+class ImageAnswer:
+    """What a saved prediction says of its image as a whole, without its maps."""
+
+    n_objects: Mapping[int, int]
+    """class -> objects found; classes without one are left out"""
+    scores: Mapping[str, float]
+    """numbers about the image, by name; NaN where one is undefined"""
+    present: Mapping[int, float]
+    """class -> probability that it occurs; empty where the method does not tell"""
+    shown: frozenset[int]
+    """classes of ``present`` that occur in the class map"""
+    disagreeing: tuple[int, ...]
+    """classes about which ``present`` and the class map disagree"""
+    scenes: tuple[float, ...]
+    """probability of each scene; empty where the method does not tell"""
+    class_names: tuple[str, ...]
+    """classes 1, 2, ... as they were called then; empty where that is not known"""
+    scene_names: tuple[str, ...]
+    """scenes as they were called then; empty where that is not known"""
+
+    @property
+    def tells(self) -> bool:
+        """True if the method tells classes or scenes apart from the class map."""
+        return bool(self.present or self.scenes)
+
+
+def save_prediction(  # noqa: PLR0913 - what a prediction alone does not know
+    folder: Path,
+    prediction: Prediction,
+    *,
+    spacing: tuple[float, ...],
+    unit: str,
+    class_names: Sequence[str] = (),
+    scene_names: Sequence[str] = (),
+    disagreeing: Sequence[int] = (),
 ) -> None:
     """Save a prediction, replacing an earlier one of the same image.
 
@@ -50,6 +88,11 @@ def save_prediction(
         Voxel size along ([Z,] Y, X), in ``unit``.
     unit : str
         Unit of the spacing.
+    class_names, scene_names : sequence of str
+        Classes 1, 2, ... and scenes that the method was trained for, so that later
+        changes of the project mislabel nothing.
+    disagreeing : sequence of int
+        Classes about which ``prediction.present`` and the class map disagree.
 
     Raises
     ------
@@ -79,6 +122,12 @@ def save_prediction(
             name: {"shape": list(values.shape), "dtype": str(values.dtype)}
             for name, values in maps.items()
         },
+        "present": {str(c): float(p) for c, p in sorted(prediction.present.items())},
+        "shown": [c for c in sorted(prediction.present) if c in prediction.classes],
+        "disagreeing": [int(c) for c in disagreeing],
+        "scenes": [float(p) for p in prediction.scenes],
+        "class_names": list(class_names),
+        "scene_names": list(scene_names),
     }
     write_json(folder / FACTS, facts)
 
@@ -99,8 +148,39 @@ def load_prediction(folder: Path) -> Prediction:
         instances=maps.pop("instances").astype(np.uint32, copy=False),
         class_of={int(key): c for key, c in facts["class_of"].items()},
         maps=maps,
-        scores=_scores(facts),
+        scores=_numbers(facts["scores"]),
+        present=_present(facts),
+        scenes=_scenes(facts),
     )
+
+
+def load_answer(folder: Path) -> ImageAnswer:
+    """Read what a saved prediction says of its image; no map is opened.
+
+    Predictions of older versions say nothing of classes and scenes.
+
+    Raises
+    ------
+    ProjectError
+        If there is no whole prediction in ``folder``, or its JSON is damaged.
+    """
+    facts = _facts(folder)
+    try:
+        return ImageAnswer(
+            n_objects=Counter(int(c) for c in facts["class_of"].values()),
+            scores=_numbers(facts["scores"]),
+            present=_present(facts),
+            shown=frozenset(int(c) for c in facts.get("shown", ())),
+            disagreeing=tuple(int(c) for c in facts.get("disagreeing", ())),
+            scenes=_scenes(facts),
+            class_names=tuple(str(name) for name in facts.get("class_names", ())),
+            scene_names=tuple(str(name) for name in facts.get("scene_names", ())),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ProjectError(
+            f"'{folder / FACTS}' is damaged: {type(error).__name__} {error}. Predict "
+            "this image again with 'mtseg predict'."
+        ) from None
 
 
 def load_map(folder: Path, name: str) -> NDArray[Any]:
@@ -151,11 +231,17 @@ def _write_map(path: Path, values: NDArray[Any]) -> None:
 
 
 def _facts(folder: Path) -> dict[str, Any]:
-    if not has_prediction(folder):
+    try:
+        facts: Any = read_json(folder / FACTS)
+    except FileNotFoundError:
         raise ProjectError(
             f"There is no whole prediction in '{folder}'. Make it with 'mtseg predict'."
+        ) from None
+    if not isinstance(facts, dict):
+        raise ProjectError(
+            f"'{folder / FACTS}' is damaged: it holds no prediction. Predict this "
+            "image again with 'mtseg predict'."
         )
-    facts: dict[str, Any] = read_json(folder / FACTS)
     if facts.get("format_version") != FORMAT_VERSION:
         raise ProjectError(
             f"The prediction in '{folder}' has format version "
@@ -183,9 +269,18 @@ def _read_map(folder: Path, name: str, facts: dict[str, Any]) -> NDArray[Any]:
         ) from error
 
 
-def _scores(facts: dict[str, Any]) -> dict[str, float]:
-    """Undefined scores are null in JSON."""
-    return {
-        name: float("nan") if value is None else value
-        for name, value in facts["scores"].items()
-    }
+def _present(facts: dict[str, Any]) -> dict[int, float]:
+    return {int(c): p for c, p in _numbers(facts.get("present", {})).items()}
+
+
+def _scenes(facts: dict[str, Any]) -> tuple[float, ...]:
+    return tuple(_number(p) for p in facts.get("scenes", ()))
+
+
+def _numbers(values: Mapping[str, float | None]) -> dict[str, float]:
+    return {name: _number(value) for name, value in values.items()}
+
+
+def _number(value: float | None) -> float:
+    """Undefined numbers are null in JSON."""
+    return float("nan") if value is None else float(value)

@@ -1,8 +1,10 @@
-"""Results for other programs: maps as OME-TIFF with voxel size, objects as a table."""
+"""Results for other programs: maps as OME-TIFF with voxel size, tables as CSV."""
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,7 +15,10 @@ from numpy.typing import NDArray
 
 from napari_mtseg.domain.image import ImageInfo
 from napari_mtseg.domain.prediction import Prediction
-from napari_mtseg.storage.write import clear_write_errors
+from napari_mtseg.storage.write import append_line, clear_write_errors
+
+ANSWERS = "image_answers.csv"
+"""what a model says of each image as a whole"""
 
 _OME_UNITS = {
     "angstrom": "Å",
@@ -76,6 +81,129 @@ def write_results(
         _replace(path, _object_table(found, class_names).encode())
         files.append(path)
     return tuple(files)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WholeImage:
+    """What a model says of an image as a whole, apart from its maps."""
+
+    scenes: dict[str, float] = field(default_factory=dict)
+    """scene -> probability; empty where the method does not tell"""
+    present: dict[str, float] = field(default_factory=dict)
+    """class -> probability that it occurs; empty where the method does not tell"""
+    disagreeing: tuple[str, ...] = ()
+    """classes about which ``present`` and the class map disagree"""
+    disagreement: float = math.nan
+    """how much they do, 0..1; NaN where the method does not tell"""
+
+    @property
+    def is_told(self) -> bool:
+        """True if the method tells classes or scenes."""
+        return bool(self.scenes or self.present)
+
+    @property
+    def scene(self) -> str | None:
+        """The most probable scene; None where the method does not tell."""
+        return max(self.scenes, key=self.scenes.__getitem__, default=None)
+
+
+class AnswerTable:
+    """``image_answers.csv``: what a model says of each image as a whole, a row each.
+
+    Rows are appended as images are done, so that a killed prediction keeps them. An
+    earlier table of the same columns is continued, and loses the rows of images that
+    are predicted again; one of other columns is of another model, and is replaced.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it lies.
+    images : collection of str
+        Names of all images that are about to be predicted.
+    """
+
+    def __init__(self, folder: Path, images: Collection[str]) -> None:
+        self._path = folder / ANSWERS
+        self._images = frozenset(map(_in_one_line, images))
+        self._header: list[str] = []
+
+    def add(self, image: str, whole: WholeImage) -> None:
+        """Add the row of an image; none where its model tells nothing.
+
+        Parameters
+        ----------
+        image : str
+            Its name; results of the image begin with it.
+        whole : WholeImage
+            With the same classes and scenes for every image.
+
+        Raises
+        ------
+        StorageError
+            If the disk is full or the file cannot be written.
+        ValueError
+            If the classes or scenes are not those of the images before.
+        """
+        if not whole.is_told:
+            return
+        row = {_in_one_line(key): value for key, value in _row(image, whole).items()}
+        header = list(row)
+        if not self._header:
+            self._begin(header)
+            self._header = header
+        elif header != self._header:
+            raise ValueError(f"{header} are other columns than {self._header}")
+        append_line(self._path, _csv_line(list(row.values())), durable=False)
+
+    def _begin(self, header: list[str]) -> None:
+        """Keep what an earlier table says of other images."""
+        rows = _rows_of(self._path)
+        is_continued = bool(rows) and rows[0] == header
+        kept = [
+            row
+            for row in rows[1:]
+            if is_continued and len(row) == len(header) and row[0] not in self._images
+        ]
+        if [header, *kept] != rows:
+            text = "".join(_csv_line(row) + "\n" for row in (header, *kept))
+            _replace(self._path, text.encode())
+
+
+def _row(image: str, whole: WholeImage) -> dict[str, str]:
+    """Return column -> cell."""
+    row = {"image": _in_one_line(image)}
+    if whole.scene is not None:
+        row["scene"] = whole.scene
+    row |= {f"scene {name}": _share(p) for name, p in whole.scenes.items()}
+    if whole.present:
+        row |= {f"class {name}": _share(p) for name, p in whole.present.items()}
+        row["disagreeing"] = "; ".join(whole.disagreeing)
+        row["disagreement"] = _share(whole.disagreement)
+    return row
+
+
+def _rows_of(path: Path) -> list[list[str]]:
+    """Return the rows of a table; none where it cannot be read as one."""
+    with clear_write_errors(path):
+        try:
+            with path.open(newline="", encoding="utf-8") as file:
+                return list(csv.reader(file))
+        except (FileNotFoundError, UnicodeDecodeError, csv.Error):
+            return []
+
+
+def _csv_line(cells: Sequence[str]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(map(_in_one_line, cells))
+    return text.getvalue()
+
+
+def _in_one_line(text: str) -> str:
+    return " ".join(text.splitlines())
+
+
+def _share(value: float) -> str:
+    return f"{value:.4f}" if math.isfinite(value) else ""
 
 
 def _write_tiff(path: Path, values: NDArray[Any], info: ImageInfo) -> None:

@@ -3,10 +3,11 @@
 One bad image does not stop the others: it is reported, and the next one follows.
 """
 
+import math
 import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from napari_mtseg.domain.errors import (
@@ -26,9 +27,10 @@ from napari_mtseg.storage.image_files import (
 from napari_mtseg.storage.locks import FolderLock
 from napari_mtseg.storage.prediction_files import save_prediction
 from napari_mtseg.storage.project import Project
-from napari_mtseg.storage.result_files import write_results
+from napari_mtseg.storage.result_files import AnswerTable, WholeImage, write_results
 from napari_mtseg.storage.run_folder import find_run
 from napari_mtseg.storage.write import clear_write_errors
+from napari_mtseg.uncertainty.disagreement import disagreeing_classes
 from napari_mtseg.workflows.derived_maps import DERIVED_MAPS
 from napari_mtseg.workflows.predict import Model, load_model
 from napari_mtseg.workflows.trained_model import trained_method
@@ -52,6 +54,8 @@ class ImageOutcome:
     """what the user should know, a sentence each"""
     n_objects: dict[str, int]
     """class name -> number of objects"""
+    whole: WholeImage = field(default_factory=WholeImage)
+    """what is said of the image as a whole"""
     files: tuple[Path, ...] = ()
     """what was written"""
     seconds: float
@@ -97,7 +101,8 @@ def predict_files(
     """Predict image files and write ``NAME_MAP.tif`` for each.
 
     Beside 'instances' goes ``NAME_objects.csv`` with the class and size of each
-    object. Maps are OME-TIFFs with the voxel size; contours are 0 and 255.
+    object. Maps are OME-TIFFs with the voxel size; contours are 0 and 255. What a
+    model tells of classes and scenes goes into one table, ``image_answers.csv``.
 
     Parameters
     ----------
@@ -130,7 +135,9 @@ def predict_files(
     _check_out(out, files)
     with clear_write_errors(out):
         out.mkdir(parents=True, exist_ok=True)
-    for file, name in zip(files, output_names(files), strict=True):
+    names = output_names(files)
+    answers = AnswerTable(out, names)
+    for file, name in zip(files, names, strict=True):
         began = time.monotonic()
         try:
             image = open_image(file, channels=channels, axes=axes)
@@ -149,7 +156,9 @@ def predict_files(
         except MtsegError as error:
             yield _failed(file.name, error, began)
             continue
-        yield _done(model, image, found, began, files=written)
+        done = _done(model, image, found, began, files=written)
+        answers.add(name, done.whole)
+        yield done
 
 
 def predict_project(
@@ -194,7 +203,13 @@ def predict_project(
                 image = project.open_image(entry)
                 found = model.predict_image(image, maps=maps)
                 save_prediction(
-                    folder / entry.id, found, spacing=entry.spacing, unit=entry.unit
+                    folder / entry.id,
+                    found,
+                    spacing=entry.spacing,
+                    unit=entry.unit,
+                    class_names=tuple(model.class_names.values()),
+                    scene_names=model.info.scenes,
+                    disagreeing=disagreeing_classes(found.present, found.classes),
                 )
             except StorageError:
                 raise
@@ -331,6 +346,21 @@ def _done(
         name=image.name,
         notices=model.notices(image.info),
         n_objects={name: count[c] for c, name in model.class_names.items()},
+        whole=_whole_image(found, model),
         files=files,
         seconds=time.monotonic() - began,
+    )
+
+
+def _whole_image(found: Prediction, model: Model) -> WholeImage:
+    """Return what a prediction says of the image as a whole, by names."""
+    names = model.class_names
+    scenes = zip(model.info.scenes, found.scenes, strict=True) if found.scenes else ()
+    return WholeImage(
+        scenes=dict(scenes),
+        present={names[c]: p for c, p in sorted(found.present.items()) if c in names},
+        disagreeing=tuple(
+            names[c] for c in disagreeing_classes(found.present, found.classes)
+        ),
+        disagreement=found.scores.get("disagreement", math.nan),
     )

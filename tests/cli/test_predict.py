@@ -1,3 +1,4 @@
+import csv
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -17,8 +18,9 @@ from napari_mtseg.domain.errors import (
     RunError,
     SettingsError,
 )
-from napari_mtseg.storage.prediction_files import has_prediction
+from napari_mtseg.storage.prediction_files import has_prediction, load_answer
 from napari_mtseg.storage.project import Project
+from napari_mtseg.workflows.predict import Model
 from tests.tiny_run import tiny_project, tiny_run, write_image
 
 app = typer.Typer()
@@ -206,3 +208,77 @@ def test_what_is_missing_is_named(project: Project, tmp_path: Path):
 def test_an_export_never_writes_over_what_exists(project: Project, model: Path):
     words = ("export", project.path, "--out", model)
     assert "exists already" in refused(ModelError, *words)
+
+
+@pytest.fixture
+def telling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """Return a project whose run tells classes and scenes, and finds no nucleus."""
+    project = tiny_project(tmp_path)
+    scenes = ("histology", "fluorescence")
+    project.update_info(project.info.changed({"scenes": scenes}))
+    tiny_run(project)
+    predict_image = Model.predict_image
+
+    def told(self, image, **choices):
+        found = predict_image(self, image, **choices)
+        return replace(
+            found,
+            classes=np.zeros_like(found.classes),
+            present={1: 0.87},
+            scenes=(0.93, 0.07),
+            scores={"disagreement": 0.87},
+        )
+
+    monkeypatch.setattr(Model, "predict_image", told)
+    return project
+
+
+SAID = "test.tif: scene histology 93 %; disagreement 0.87 about nucleus"
+
+
+def test_scene_and_disagreement_are_said_of_each_image_of_a_project(telling: Project):
+    done = run("predict", telling.path, "--split", "test")
+    assert SAID in done.stderr
+    assert "in 1 of them, segmentation and class prediction disagree" in done.stderr
+    (folder,) = (file.parent for file in telling.path.glob("predictions/*/*/*.json"))
+    answer = load_answer(folder)
+    assert answer.disagreeing == (1,)
+    assert answer.class_names == ("nucleus",)
+    assert answer.scene_names == ("histology", "fluorescence")
+
+
+def test_an_exported_model_writes_what_it_says_of_images_into_one_table(
+    telling: Project, tmp_path: Path
+):
+    run("export", telling.path, "--out", tmp_path / "m")
+    images = [tmp_path / "test.tif", tmp_path / "train.tif"]
+    words = ("predict", tmp_path / "m", *images, "--out", tmp_path / "o")
+    done = run(*words)
+    assert SAID in done.stderr
+    with (tmp_path / "o" / "image_answers.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["image"] for row in rows] == ["test", "train"]
+    assert rows[0] == {
+        "image": "test",
+        "scene": "histology",
+        "scene histology": "0.9300",
+        "scene fluorescence": "0.0700",
+        "class nucleus": "0.8700",
+        "disagreeing": "nucleus",
+        "disagreement": "0.8700",
+    }
+    (first, _) = json.loads(run(*words, "--json").stdout)["predicted"]
+    assert first["scene"] == "histology"
+    assert first["scenes"] == {"histology": 0.93, "fluorescence": 0.07}
+    assert first["present"] == {"nucleus": 0.87}
+    assert first["disagreeing"] == ["nucleus"]
+    assert first["disagreement"] == 0.87
+
+
+def test_of_a_model_that_tells_nothing_nothing_is_said(model: Path, tmp_path: Path):
+    words = ("predict", model, tmp_path / "test.tif", "--out", tmp_path / "o")
+    assert "scene" not in run(*words).stderr
+    assert not (tmp_path / "o" / "image_answers.csv").exists()
+    (found,) = json.loads(run(*words, "--json").stdout)["predicted"]
+    assert (found["scene"], found["scenes"], found["present"]) == (None, {}, {})
+    assert found["disagreement"] is None

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QComboBox, QListWidget, QPushButton, QSlider
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QListWidget,
+    QPushButton,
+    QSlider,
+    QWidget,
+)
 
 from napari_mtseg.domain.prediction import Prediction
 from napari_mtseg.gui.commands import CommandResult
@@ -307,3 +314,81 @@ def test_every_control_has_a_tooltip_and_fits_the_dock(page, state, project):
     for kind in (QPushButton, QComboBox, QCheckBox, QListWidget, QSlider):
         assert all(control.toolTip() for control in page.findChildren(kind))
     assert page.minimumSizeHint().width() <= 340
+
+
+def predict_telling(project, run, entry, *, disagreeing):
+    empty = np.zeros((SIZE, SIZE), np.uint8)
+    made = Prediction(
+        classes=empty,
+        probabilities=np.stack([1 - empty, empty]).astype(np.float16),
+        instances=empty.astype(np.uint32),
+        class_of={},
+        scores={"disagreement": 0.9 if disagreeing else 0.1},
+        present={1: 0.9 if disagreeing else 0.1},
+    )
+    folder = project.path / "predictions" / run.path.name / entry.id
+    doubts = [1] if disagreeing else []
+    save_prediction(folder, made, spacing=(1, 1), unit="pixel", disagreeing=doubts)
+
+
+def test_images_on_which_classes_disagree_are_marked_and_found(
+    qtbot, page, state, project
+):
+    run = trained_run(project)
+    for place, entry in enumerate(project.images):
+        predict_telling(project, run, entry, disagreeing=place != 1)
+    state.runs_changed.emit()
+    qtbot.waitUntil(lambda: len(lines(page)) == 3)
+    assert lines(page) == [
+        "⚠ disc_0.tif\n0 objects · disagreement 0.90",
+        "disc_1.tif\n0 objects · disagreement 0.10",
+        "⚠ disc_2.tif\n0 objects · disagreement 0.90",
+    ]
+    found = page.findChild(QListWidget, "predicted_images")
+    assert found.item(0).toolTip().endswith("segmentation disagree about disc")
+    only = page.findChild(QCheckBox, "only_doubtful")
+    assert only.text() == "Only where classes disagree ⚠ (2)"
+    only.click()
+    assert [line[:12] for line in lines(page)] == ["⚠ disc_0.tif", "⚠ disc_2.tif"]
+    qtbot.mouseClick(button(page, "next_predicted"), Qt.MouseButton.LeftButton)
+    assert state.image_id == project.images[2].id
+    assert not button(page, "next_predicted").isEnabled()
+    only.click()
+    assert len(lines(page)) == 3
+    assert found.currentRow() == 2
+
+
+def test_the_filter_goes_when_nothing_disagrees_any_more(qtbot, page, state, project):
+    run = trained_run(project)
+    first, second, _ = project.images
+    predict_telling(project, run, first, disagreeing=True)
+    predict_telling(project, run, second, disagreeing=False)
+    state.runs_changed.emit()
+    qtbot.waitUntil(lambda: len(lines(page)) == 2)
+    only = page.findChild(QCheckBox, "only_doubtful")
+    only.click()
+    assert len(lines(page)) == 1
+    predict_telling(project, run, first, disagreeing=False)
+    state.predictions_changed.emit()
+    qtbot.waitUntil(lambda: len(lines(page)) == 2)
+    assert only.isHidden()
+    assert not only.isChecked()
+
+
+def test_what_is_said_of_the_image_comes_and_goes_with_its_prediction(
+    qtbot, page, state, project
+):
+    run = trained_run(project)
+    first, second, _ = project.images
+    predict_telling(project, run, first, disagreeing=True)
+    predict(project, run, second)
+    panel = page.findChild(QWidget, "image_answer")
+    state.runs_changed.emit()
+    qtbot.waitUntil(lambda: not panel.isHidden())
+    assert said(page, "answer_doubts").startswith("⚠ The segmentation shows no disc")
+    state.step_image(1)
+    qtbot.waitUntil(panel.isHidden)
+    state.step_image(-1)
+    qtbot.waitUntil(lambda: not panel.isHidden())
+    state.step_image(2)
+    assert panel.isHidden()

@@ -1,3 +1,6 @@
+import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +11,7 @@ from napari_mtseg.domain.prediction import Prediction
 from napari_mtseg.storage import prediction_files
 from napari_mtseg.storage.prediction_files import (
     has_prediction,
+    load_answer,
     load_map,
     load_prediction,
     save_prediction,
@@ -107,3 +111,69 @@ def test_an_unknown_map_and_a_newer_format_are_said(tmp_path):
     )
     with pytest.raises(ProjectError, match="has format version 9"):
         load_prediction(tmp_path / "p")
+
+
+def saved_answer(folder: Path) -> None:
+    told = replace(
+        prediction_of((4, 4)),
+        classes=np.eye(4, dtype=np.uint8),
+        present={1: 0.9, 2: 0.75},
+        scenes=(0.25, 0.75),
+    )
+    save_prediction(
+        folder,
+        told,
+        spacing=(1, 1),
+        unit="pixel",
+        class_names=["nucleus", "gland"],
+        scene_names=["brightfield", "fluorescence"],
+        disagreeing=[2],
+    )
+
+
+def test_classes_and_scenes_come_back_as_they_were_told(tmp_path):
+    saved_answer(tmp_path)
+    loaded = load_prediction(tmp_path)
+    assert loaded.present == {1: 0.9, 2: 0.75}
+    assert loaded.scenes == (0.25, 0.75)
+
+
+def test_what_is_said_of_an_image_is_read_without_its_maps(tmp_path):
+    saved_answer(tmp_path)
+    for file in tmp_path.glob("*.tif"):
+        file.unlink()
+    answer = load_answer(tmp_path)
+    assert answer.tells
+    assert answer.present == {1: 0.9, 2: 0.75}
+    assert answer.shown == {1}
+    assert answer.disagreeing == (2,)
+    assert answer.scenes == (0.25, 0.75)
+    assert answer.class_names == ("nucleus", "gland")
+    assert answer.scene_names == ("brightfield", "fluorescence")
+    assert answer.n_objects == {1: 1, 2: 1}
+    assert answer.scores["quality"] == 0.25
+    assert np.isnan(answer.scores["undefined"])
+
+
+def test_predictions_of_older_versions_tell_nothing_of_the_image(tmp_path):
+    save(tmp_path, prediction_of((4, 4)))
+    file = tmp_path / "prediction.json"
+    facts = json.loads(file.read_text())
+    new = ["present", "shown", "disagreeing", "scenes", "class_names", "scene_names"]
+    file.write_text(json.dumps({k: v for k, v in facts.items() if k not in new}))
+    answer = load_answer(tmp_path)
+    assert not answer.tells
+    assert answer.n_objects == {1: 1, 2: 1}
+    loaded = load_prediction(tmp_path)
+    assert loaded.present == {}
+    assert loaded.scenes == ()
+
+
+@pytest.mark.parametrize(
+    "broken",
+    ["{}", "[]", '{"format_version": 1}', '{"format_version": 1, "class_of": []}'],
+)
+def test_a_damaged_answer_is_named(tmp_path, broken):
+    (tmp_path / "prediction.json").write_text(broken)
+    with pytest.raises(ProjectError, match="Predict"):
+        load_answer(tmp_path)

@@ -102,9 +102,10 @@ SIZES: Mapping[int, Mapping[str, Any]] = {
         "base_channels": 12,
         "width": 24,
         "hidden": 32,
-        "patch": 96,
+        "patch": 80,
         "patch_depth": 6,
-        "batch_size": 4,
+        "batch_size": 2,
+        "low_memory": True,
     },
 }
 """dimensions of the images -> settings that all rows share"""

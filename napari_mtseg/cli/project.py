@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_mtseg.cli import project_info, project_labels
+from napari_mtseg.cli import project_info, project_labels, project_tags
 from napari_mtseg.cli.output import print_json, say
 from napari_mtseg.cli.progress import progress_bar
 from napari_mtseg.domain.errors import SettingsError
@@ -255,6 +255,7 @@ def relink(
 
 
 app.command("info")(project_info.show_info)
+app.command("tag")(project_tags.run_tag)
 app.command("simulate")(project_labels.run_simulate)
 app.command("import")(project_labels.run_import)
 app.command("export")(project_labels.run_export)

@@ -58,7 +58,7 @@ def _show(
     classes = ", ".join(f"{i} {c.name}" for i, c in enumerate(info.classes, start=1))
     typer.echo(f"{info.name}: {len(facts)} images, classes {classes}")
     if info.scenes:
-        typer.echo(f"scenes {', '.join(info.scenes)}")
+        typer.echo(f"scenes {_scene_counts(info.scenes, facts)}")
     if info.colour != "as_is":
         typer.echo(f"all images are read as {info.colour}")
     channels, voxels = [_channels(f) for f in facts], [_voxel(f) for f in facts]
@@ -77,6 +77,7 @@ def _show(
             "voxel": _shown_if(voxels, voxels[:1] * len(facts)),
             "split": [f["split"] for f in facts],
             "group": _shown_if([f["group"] for f in facts], [f["id"] for f in facts]),
+            "scene": [f["tags"]["scene"] or "" for f in facts],
             "annotated": [_annotated(f) for f in facts],
             "by": [_origin(f) for f in facts],
         }
@@ -99,10 +100,14 @@ def _show(
 
 
 def _facts(project: "Project", entry: "ImageEntry") -> dict[str, Any]:
+    from napari_mtseg.storage.image_tags import named_tags
+
+    annotation = project.annotation(entry)
     return {
         **entry.model_dump(mode="json"),
         "missing": not (project.path / entry.source).exists(),
-        "annotation": _annotation_facts(project.annotation(entry)),
+        "tags": named_tags(annotation.tags, project.info),
+        "annotation": _annotation_facts(annotation),
     }
 
 
@@ -156,6 +161,17 @@ def _run_facts(project: "Project", run: "RunFolder") -> dict[str, Any]:
         "score": result["metrics"].get("score") if result else None,
         "n_predicted": len(list(predictions.glob(f"*/{FACTS}"))),
     }
+
+
+def _scene_counts(scenes: Sequence[str], facts: Sequence[dict[str, Any]]) -> str:
+    """Return such as 'day (12 images), night (3), not given (1)'."""
+    shown = [f["tags"]["scene"] for f in facts]
+    counts = [(scene, shown.count(scene)) for scene in scenes]
+    counts += [("not given", shown.count(None))] if None in shown else []
+    words = [f"{scene} ({n})" for scene, n in counts]
+    n = counts[0][1]
+    words[0] = f"{counts[0][0]} ({n} image{'s' * (n != 1)})"
+    return ", ".join(words)
 
 
 def _annotated(facts: dict[str, Any]) -> str:

@@ -119,7 +119,7 @@ class MtsegDock(QWidget):
     def _build(self, viewer: Viewer) -> None:
         state = self.state
         self.pages: dict[Page, QWidget] = {
-            "project": ProjectPage(state, self.commands),
+            "project": ProjectPage(state, self.commands, self.editing),
             "annotate": AnnotatePage(
                 viewer, state, self.editing, self.trainer, self.commands
             ),

@@ -2,18 +2,30 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from napari_mtseg.domain.annotation import Tags
 from napari_mtseg.domain.errors import MtsegError
 from napari_mtseg.domain.project import ImageEntry
 from napari_mtseg.storage.annotation_files import FACTS
+from napari_mtseg.storage.image_tags import tags_in
 from napari_mtseg.storage.label_arrays import load_labels
 from napari_mtseg.storage.prediction_files import has_prediction
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.write import read_json
+
+
+@dataclass(frozen=True, kw_only=True)
+class TagChoices:
+    """What can be said of the images of a project as a whole."""
+
+    scenes: tuple[str, ...] = ()
+    """names of the scenes"""
+    classes: tuple[str, ...] = ()
+    """names of classes 1, 2, ..."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +40,8 @@ class ImageFacts:
     """objects with a full mask"""
     is_complete_somewhere: bool = False
     """True if a region is marked complete, so that full masks count there"""
+    tags: Tags = field(default_factory=Tags)
+    """what is said about the image as a whole"""
     n_predictions: int = 0
     """runs that predicted the image"""
     is_reviewed: bool = False
@@ -92,6 +106,36 @@ def paint_in_words(facts: ImageFacts) -> str:
     return ", ".join(parts) + "." if parts else "Nothing is painted yet."
 
 
+def done_in_words(facts: ImageFacts, choices: TagChoices) -> str:
+    """Return what is painted, predicted, reviewed and said of an image."""
+    n = facts.n_predictions
+    parts = (
+        paint_in_words(facts),
+        f"Predicted by {n} run{'s' * (n != 1)}." if n else "Not predicted yet.",
+        "Reviewed." if facts.is_reviewed else "Not reviewed yet.",
+        tags_in_words(facts, choices),
+    )
+    return " ".join(part for part in parts if part)
+
+
+def scene_of(facts: ImageFacts, choices: TagChoices) -> str:
+    """Return the name of an image's scene; '' where none is given."""
+    scene = facts.tags.scene
+    is_known = scene is not None and scene < len(choices.scenes)
+    return choices.scenes[scene] if scene is not None and is_known else ""
+
+
+def tags_in_words(facts: ImageFacts, choices: TagChoices) -> str:
+    """Return such as 'Scene: night. Occurs: cell.'; '' if nothing is said."""
+    present, scene = facts.tags.present, scene_of(facts, choices)
+    parts = [f"Scene: {scene}."] if scene else []
+    for word, wanted in (("Occurs", True), ("Does not occur", False)):
+        names = enumerate(choices.classes, start=1)
+        said = [name for number, name in names if present.get(number) is wanted]
+        parts += [f"{word}: {', '.join(said)}."] if said else []
+    return " ".join(parts)
+
+
 def _facts_of(
     project: Project,
     entry: ImageEntry,
@@ -127,6 +171,7 @@ def _paint(project: Project, entry: ImageEntry) -> dict[str, Any]:
         "has_scribbles": scribbled,
         "n_full": len(saved.get("full_classes", ())),
         "is_complete_somewhere": any(map(bool, region.values())),
+        "tags": tags_in(saved, name=str(folder / FACTS)),
     }
 
 

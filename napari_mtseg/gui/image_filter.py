@@ -28,6 +28,7 @@ _SORTED = {
     "predicted": Column.PREDICTED,
     "reviewed": Column.REVIEWED,
     "split": Column.SPLIT,
+    "scene": Column.SCENE,
 }
 
 

@@ -5,13 +5,15 @@ from enum import IntEnum
 from typing import Any, Literal, get_args
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, Signal
-from qtpy.QtGui import QFont
+from qtpy.QtGui import QFont, QIcon
 
 from napari_mtseg.domain.project import ImageEntry, Split
 from napari_mtseg.gui.image_facts import (
     ImageFacts,
-    paint_in_words,
+    TagChoices,
+    done_in_words,
     paint_marks,
+    scene_of,
     size_in_words,
 )
 from napari_mtseg.gui.thumbnails import Thumbnails
@@ -28,9 +30,10 @@ class Column(IntEnum):
     IMAGE = 0
     PAINT = 1
     SPLIT = 2
-    SIZE = 3
-    PREDICTED = 4
-    REVIEWED = 5
+    SCENE = 3
+    SIZE = 4
+    PREDICTED = 5
+    REVIEWED = 6
 
 
 _HEADERS = {
@@ -41,6 +44,7 @@ _HEADERS = {
         "below, whether the image is predicted or reviewed.",
     ),
     Column.SPLIT: ("Split", "What the image is used for; click or press F2 to change."),
+    Column.SCENE: ("Scene", "Kind of image; right-click on images to change it."),
     Column.SIZE: ("Size", "Height and width, and planes."),
     Column.PREDICTED: ("Predicted", "Number of runs that predicted the image."),
     Column.REVIEWED: ("Reviewed", "Whether a person judged a prediction."),
@@ -73,6 +77,12 @@ class ImageTable(QAbstractTableModel):
 
     split_asked = Signal(str, str)
     """image id, split that the user chose for it"""
+    tags_asked = Signal(object, object)
+    """list of image ids, TagChange that the user chose for them"""
+    new_scene_asked = Signal(object)
+    """list of image ids that are to be of a scene that the project lacks"""
+    choices_changed = Signal()
+    """other scenes or classes can be said of the images"""
 
     def __init__(self, thumbnails: Thumbnails, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -82,6 +92,7 @@ class ImageTable(QAbstractTableModel):
         self._ids: list[str] = []
         self._row_of: dict[str, int] = {}
         self._current: str | None = None
+        self._choices: TagChoices | None = None
         self._text = ""
         self._show: Show = "all"
         self._column, self._descending = Column.IMAGE, False
@@ -105,8 +116,20 @@ class ImageTable(QAbstractTableModel):
             self._arrange()
         elif self._ids:
             # One signal for all: thousands of them would be felt.
-            last = self.index(len(self._ids) - 1, Column.SPLIT)
+            last = self.index(len(self._ids) - 1, Column.SCENE)
             self.dataChanged.emit(self.index(0, 0), last)
+
+    @property
+    def choices(self) -> TagChoices | None:
+        """What can be said of the images; None where nothing can."""
+        return self._choices
+
+    def set_choices(self, choices: TagChoices | None) -> None:
+        """Offer other scenes and classes."""
+        if choices != self._choices:
+            self._choices = choices
+            self._arrange()
+            self.choices_changed.emit()
 
     def forget_facts(self) -> None:
         """Another project: nothing is known of its images yet."""
@@ -174,15 +197,22 @@ class ImageTable(QAbstractTableModel):
         """Return what a cell shows."""
         entry, column = self.image_at(index.row()), Column(index.column())
         facts = self.facts(entry.id)
+        choices, is_current = self._choices or TagChoices(), entry.id == self._current
         if role == Qt.ItemDataRole.DisplayRole:
-            return _cell(entry, facts, column, is_current=entry.id == self._current)
+            if column == Column.SCENE:
+                return scene_of(facts, choices)
+            return _cell(entry, facts, column, is_current=is_current)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return _meaning(entry, facts, column, is_current=entry.id == self._current)
+            if column in (Column.PAINT, Column.SCENE):
+                return done_in_words(facts, choices)
+            return _meaning(entry, facts, column, is_current=is_current)
         if role == Qt.ItemDataRole.DecorationRole and column == Column.IMAGE:
-            return self._thumbnails.pixmap(entry)
+            picture = self._thumbnails.pixmap(entry)
+            # An icon is drawn at the size that the view wants.
+            return None if picture is None else QIcon(picture)
         if role == Qt.ItemDataRole.EditRole and column == Column.SPLIT:
             return entry.split
-        if role == Qt.ItemDataRole.FontRole and entry.id == self._current:
+        if role == Qt.ItemDataRole.FontRole and is_current:
             font = QFont()
             font.setBold(True)
             return font
@@ -230,7 +260,7 @@ class ImageTable(QAbstractTableModel):
     def _changed(self, image_id: str) -> None:
         row = self._row_of.get(image_id)
         if row is not None:
-            self.dataChanged.emit(self.index(row, 0), self.index(row, Column.SPLIT))
+            self.dataChanged.emit(self.index(row, 0), self.index(row, Column.SCENE))
 
     def _picture_made(self, image_id: str) -> None:
         row = self._row_of.get(image_id)
@@ -255,16 +285,6 @@ def _cell(
 def _meaning(
     entry: ImageEntry, facts: ImageFacts, column: Column, *, is_current: bool
 ) -> str:
-    if column == Column.PAINT:
-        n = facts.n_predictions
-        predicted = f"Predicted by {n} run{'s' * (n != 1)}."
-        return " ".join(
-            (
-                paint_in_words(facts),
-                predicted if n else "Not predicted yet.",
-                "Reviewed." if facts.is_reviewed else "Not reviewed yet.",
-            )
-        )
     if column == Column.SPLIT:
         return (
             f"{_SPLIT_WORDS[entry.split]} Click or press F2 to change it: selected "
@@ -284,4 +304,6 @@ def _rank(entry: ImageEntry, facts: ImageFacts, column: Column) -> Any:
         Column.PREDICTED: facts.n_predictions,
         Column.REVIEWED: facts.is_reviewed,
         Column.SPLIT: SPLITS.index(entry.split),
+        # Images without a scene come last.
+        Column.SCENE: (facts.tags.scene is None, facts.tags.scene or 0),
     }[column]

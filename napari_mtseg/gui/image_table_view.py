@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_mtseg.gui.image_table import SPLITS, Column, ImageTable
+from napari_mtseg.gui.tag_menu import add_tag_menus
 
 PICTURE = 40
 """height and width of a thumbnail on the screen, pixels"""
@@ -23,7 +24,11 @@ _MIN_HEIGHT = 180
 _MARGIN = 14
 """pixels beside the text of a cell, both sides together"""
 _WIDEST = {Column.PAINT: "✖ damaged", Column.SPLIT: "validate"}
-_HIDDEN = (Column.SIZE, Column.PREDICTED, Column.REVIEWED)
+_WIDEST_SCENE = 70
+"""pixels; longer names of scenes are elided"""
+_WIDEST_BESIDE_SCENE = "predicted"
+"""widest text of what is done that is shown in full where there are scenes"""
+_HIDDEN = (Column.SCENE, Column.SIZE, Column.PREDICTED, Column.REVIEWED)
 
 
 class ImageTableView(QTableView):
@@ -46,6 +51,7 @@ class ImageTableView(QTableView):
         self.doubleClicked.connect(self._open_unless_split)
         model.modelAboutToBeReset.connect(self._keep_selection)
         model.modelReset.connect(self._restore_selection)
+        model.choices_changed.connect(self._show_scenes)
 
     def selected_ids(self) -> list[str]:
         """Return the ids of the selected images, from top to bottom."""
@@ -71,6 +77,7 @@ class ImageTableView(QTableView):
                     image_id, split
                 )
             )
+        self._add_tags(menu, image_id)
         return menu
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802 - Qt's name
@@ -116,6 +123,28 @@ class ImageTableView(QTableView):
             self.setColumnHidden(column, True)
         columns.setSortIndicator(Column.IMAGE, Qt.SortOrder.AscendingOrder)
         self.setSortingEnabled(True)
+
+    def _add_tags(self, menu: QMenu, image_id: str) -> None:
+        images, selected = self._images, self.selected_ids()
+        ids = selected if image_id in selected else [image_id]
+        if images.choices is not None:
+            add_tag_menus(
+                menu,
+                images.choices,
+                [images.facts(key).tags for key in ids],
+                ask=lambda change: images.tags_asked.emit(ids, change),
+                ask_new_scene=lambda: images.new_scene_asked.emit(ids),
+            )
+
+    def _show_scenes(self) -> None:
+        choices = self._images.choices
+        scenes = () if choices is None else choices.scenes
+        self.setColumnHidden(Column.SCENE, not scenes)
+        width = self.fontMetrics().horizontalAdvance
+        widest = max(map(width, ("Scene", *scenes))) + _MARGIN
+        self.setColumnWidth(Column.SCENE, min(widest, _WIDEST_SCENE))
+        done = _WIDEST_BESIDE_SCENE if scenes else _WIDEST[Column.PAINT]
+        self.setColumnWidth(Column.PAINT, width(done) + _MARGIN)
 
     def _open(self, index: QModelIndex) -> None:
         self.opened.emit(self._images.image_at(index.row()).id)

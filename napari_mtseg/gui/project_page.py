@@ -4,12 +4,13 @@ from collections import deque
 
 from napari.utils.notifications import show_error
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QInputDialog, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_mtseg.domain.errors import MtsegError
 from napari_mtseg.domain.project import ImageEntry, Split
 from napari_mtseg.gui.commands import Commands
-from napari_mtseg.gui.image_facts import ImageFacts, facts_of_images
+from napari_mtseg.gui.editing import Editing
+from napari_mtseg.gui.image_facts import ImageFacts, TagChoices, facts_of_images
 from napari_mtseg.gui.image_files import ImageFiles
 from napari_mtseg.gui.image_filter import ImageFilter
 from napari_mtseg.gui.image_table import SPLITS, ImageTable
@@ -17,8 +18,11 @@ from napari_mtseg.gui.image_table_view import ImageTableView
 from napari_mtseg.gui.newest_answer import NewestAnswer
 from napari_mtseg.gui.sentence_label import SentenceLabel
 from napari_mtseg.gui.state import WindowState
+from napari_mtseg.gui.tag_menu import TagWriter
 from napari_mtseg.gui.thumbnails import Thumbnails
 from napari_mtseg.gui.window_settings import forget_open_project
+from napari_mtseg.storage.class_edits import add_scene
+from napari_mtseg.storage.image_tags import TagChange
 from napari_mtseg.storage.project import Project
 
 NO_IMAGES = "No images yet. Add a folder to begin."
@@ -41,12 +45,18 @@ class ProjectPage(QWidget):
         Its project is shown; its image is set when one is opened.
     commands : Commands
         Runs what is slow.
+    editing : Editing, optional
+        Holds the tags of the image on the canvas; without it, none can be tagged.
     parent : QWidget, optional
         Qt parent.
     """
 
     def __init__(
-        self, state: WindowState, commands: Commands, parent: QWidget | None = None
+        self,
+        state: WindowState,
+        commands: Commands,
+        editing: Editing | None = None,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.setObjectName("project_page")
@@ -59,6 +69,7 @@ class ProjectPage(QWidget):
         self.files = ImageFiles(state, commands)
         self._facts = NewestAnswer(self)
         self._split_writer = NewestAnswer(self)
+        self.tags = None if editing is None else TagWriter(state, editing, self)
         self._build()
         self._join()
         self._show_project()
@@ -81,6 +92,8 @@ class ProjectPage(QWidget):
             "What is painted on an image: partial masks, scribbles, full masks, and a "
             "complete region."
         )
+        self._tagging = SentenceLabel()
+        self._tagging.setObjectName("tagging_progress")
         self._empty = SentenceLabel(NO_IMAGES)
         self._empty.setObjectName("no_images")
         self._filter = ImageFilter(self.table, self.view)
@@ -96,6 +109,7 @@ class ProjectPage(QWidget):
         column.addWidget(self.view, stretch=1)
         column.addWidget(self._counts)
         column.addWidget(self._legend)
+        column.addWidget(self._tagging)
         column.addWidget(self._empty)
         column.addWidget(self.files)
         column.addWidget(close)
@@ -106,6 +120,7 @@ class ProjectPage(QWidget):
         state.events.image_id.connect(self._show_current)
         state.images_changed.connect(self._show_images)
         state.classes_changed.connect(self._say_facts)
+        state.classes_changed.connect(self._show_choices)
         state.annotation_saved.connect(self._annotation_saved)
         state.predictions_changed.connect(self._read_all)
         self.view.opened.connect(self._open_image)
@@ -116,6 +131,12 @@ class ProjectPage(QWidget):
         self._facts.refused.connect(show_error)
         self._split_writer.answered.connect(self._splits_saved)
         self._split_writer.refused.connect(show_error)
+        if self.tags is not None:
+            self.table.tags_asked.connect(self.tags.set_tags)
+            self.table.new_scene_asked.connect(self._add_scene)
+            self.tags.advanced.connect(self._say_tagging)
+            self.tags.tagged.connect(self._tags_saved)
+            self.tags.refused.connect(show_error)
 
     def _entries(self) -> tuple[ImageEntry, ...]:
         return () if self._state.project is None else self._state.project.images
@@ -127,6 +148,8 @@ class ProjectPage(QWidget):
         self.thumbnails.show_project(self._state.project)
         self.table.forget_facts()
         self._filter.clear()
+        self._tagging.say("")
+        self._show_choices()
         self._show_images()
 
     def _show_images(self) -> None:
@@ -212,6 +235,43 @@ class ProjectPage(QWidget):
             self._state.images_changed.emit()
         elif now is not None and now.path == project.path:
             self.files.read_images()
+
+    def _show_choices(self) -> None:
+        project = self._state.project
+        if project is None or self.tags is None:
+            self.table.set_choices(None)
+            return
+        info = project.info
+        classes = tuple(each.name for each in info.classes)
+        self.table.set_choices(TagChoices(scenes=info.scenes, classes=classes))
+
+    def _add_scene(self, ids: list[str]) -> None:
+        """Ask for the name of a new scene and give it to images."""
+        project = self._state.project
+        if project is None or self.tags is None:
+            return
+        name, is_given = QInputDialog.getText(
+            self, "New scene", "What this kind of image is called:"
+        )
+        if not is_given:
+            return
+        try:
+            scene = add_scene(project, name)
+        except MtsegError as error:
+            show_error(str(error))
+            return
+        self._state.classes_changed.emit()
+        self.tags.set_tags(ids, TagChange(scene=scene))
+
+    def _say_tagging(self, n_done: int, n: int) -> None:
+        self._tagging.say(f"Tagging images: {n_done} of {n}. You can go on working.")
+
+    def _tags_saved(self, ids: list[str]) -> None:
+        self._tagging.say("")
+        if self._state.project is not None and ids:
+            self._unread |= set(ids)
+            # One of them is enough for whoever counts what is known of all images.
+            self._state.annotation_saved.emit(ids[-1])
 
     def _close(self) -> None:
         try:

@@ -4,11 +4,13 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox
 
+from napari_mtseg.domain.annotation import Tags
 from napari_mtseg.domain.project import ImageEntry
-from napari_mtseg.gui.image_facts import ImageFacts, size_in_words
+from napari_mtseg.gui.image_facts import ImageFacts, TagChoices, size_in_words
 from napari_mtseg.gui.image_table import Column, ImageTable
 from napari_mtseg.gui.image_table_view import ImageTableView
 from napari_mtseg.gui.thumbnails import Thumbnails
+from napari_mtseg.storage.image_tags import TagChange
 
 DOWN = Qt.SortOrder.DescendingOrder
 UP = Qt.SortOrder.AscendingOrder
@@ -65,8 +67,8 @@ def test_images_stand_in_the_order_of_their_names(table):
 def test_every_column_sorts(table):
     table.set_facts(
         {
-            "ant": ImageFacts(n_predictions=1),
-            "bee": ImageFacts(n_full=2, is_reviewed=True),
+            "ant": ImageFacts(n_predictions=1, tags=Tags(scene=1)),
+            "bee": ImageFacts(n_full=2, is_reviewed=True, tags=Tags(scene=0)),
             "cat": ImageFacts(n_partial=3, n_predictions=4),
         }
     )
@@ -77,6 +79,7 @@ def test_every_column_sorts(table):
         Column.PREDICTED: ("bee.tif", "cat.tif"),
         Column.REVIEWED: ("ant.tif", "bee.tif"),
         Column.SPLIT: ("bee.tif", "cat.tif"),
+        Column.SCENE: ("bee.tif", "cat.tif"),
     }
     for column, (least, most) in first.items():
         table.sort(column, UP)
@@ -239,3 +242,73 @@ def test_the_menu_of_a_row_opens_it_or_gives_it_another_split(qtbot, view, table
     with qtbot.waitSignal(table.split_asked) as asked:
         splits["validate"].trigger()
     assert asked.args == ["bee", "validate"]
+
+
+TAGGED = {
+    "ant": ImageFacts(tags=Tags(scene=1, present={1: True, 2: False})),
+    "bee": ImageFacts(tags=Tags(present={1: True})),
+}
+CHOICES = TagChoices(scenes=("day", "night"), classes=("cell", "debris"))
+
+
+def test_the_scene_is_a_column_of_projects_that_have_scenes(view, table):
+    assert view.isColumnHidden(Column.SCENE)
+    table.set_choices(TagChoices(classes=("cell",)))
+    assert view.isColumnHidden(Column.SCENE)
+    table.set_choices(CHOICES)
+    assert not view.isColumnHidden(Column.SCENE)
+    table.set_choices(None)
+    assert view.isColumnHidden(Column.SCENE)
+
+
+def test_the_scene_and_the_classes_are_told(table):
+    table.set_choices(CHOICES)
+    table.set_facts(TAGGED)
+    assert [cell(table, row, Column.SCENE) for row in range(3)] == ["night", "", ""]
+    tip = cell(table, 0, Column.SCENE, Qt.ItemDataRole.ToolTipRole)
+    assert tip.endswith("Scene: night. Occurs: cell. Does not occur: debris.")
+    tip = cell(table, 1, Column.PAINT, Qt.ItemDataRole.ToolTipRole)
+    assert tip.endswith("Occurs: cell.")
+
+
+def test_a_scene_of_another_project_is_not_shown(table):
+    table.set_choices(TagChoices(scenes=("day",)))
+    table.set_facts(TAGGED)
+    assert cell(table, 0, Column.SCENE) == ""
+
+
+def test_the_scene_cuts_nothing_off(view, table):
+    long_name = "an uncommonly long name of a scene"
+    table.set_choices(TagChoices(scenes=("day", long_name)))
+    shown = (Column.IMAGE, Column.PAINT, Column.SPLIT, Column.SCENE)
+    assert sum(view.columnWidth(c) for c in shown) <= view.viewport().width()
+    assert view.columnWidth(Column.IMAGE) > 90
+
+
+def test_without_anything_to_say_the_menu_has_no_tags(view, table):
+    menu = view.menu_of(table.index(0, Column.IMAGE))
+    assert [action.text() for action in menu.actions()] == ["Open", "Use for"]
+
+
+def test_the_menu_tags_all_selected_images(qtbot, view, table):
+    table.set_choices(CHOICES)
+    table.set_facts(TAGGED)
+    view.selectAll()
+    menu = view.menu_of(table.index(1, Column.IMAGE))
+    scene = menu.actions()[2]
+    assert scene.text() == "Scene of 3 images"
+    with qtbot.waitSignal(table.tags_asked) as asked:
+        scene.menu().actions()[1].trigger()
+    assert asked.args == [["ant", "bee", "cat"], TagChange(scene=1)]
+
+
+def test_the_menu_of_a_row_outside_the_selection_tags_that_row(qtbot, view, table):
+    table.set_choices(CHOICES)
+    view.show_image("ant")
+    menu = view.menu_of(table.index(2, Column.IMAGE))
+    scene = menu.actions()[2]
+    assert scene.text() == "Scene"
+    new = scene.menu().actions()[-1]
+    with qtbot.waitSignal(table.new_scene_asked) as asked:
+        new.trigger()
+    assert asked.args == [["cat"]]

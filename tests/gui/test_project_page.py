@@ -1,12 +1,17 @@
 import pytest
 import tifffile
-from qtpy.QtWidgets import QComboBox, QLabel, QLineEdit, QPushButton
+from napari.components import ViewerModel
+from qtpy.QtWidgets import QComboBox, QInputDialog, QLabel, QLineEdit, QPushButton
 
+from napari_mtseg.domain.annotation import Tags
+from napari_mtseg.gui import project_page
 from napari_mtseg.gui.commands import Commands
+from napari_mtseg.gui.editing import Editing
 from napari_mtseg.gui.image_table import Column
 from napari_mtseg.gui.project_page import NO_IMAGES, ProjectPage
 from napari_mtseg.gui.state import WindowState
 from napari_mtseg.gui.window_settings import load_window_settings, remember_project
+from napari_mtseg.storage.image_tags import TagChange, tags_of
 from napari_mtseg.storage.project import Project
 from tests.gui.fake_commands import FakeCommands
 from tests.tiny_projects import annotated, disc_image, disc_project
@@ -227,3 +232,68 @@ def test_closing_a_project_forgets_to_go_on_with_it(page, project, state):
     assert state.project is None
     assert load_window_settings().open_at_end == ""
     assert page.table.rowCount() == 0
+
+
+@pytest.fixture
+def tagging(tmp_path, qtbot, state, commands):
+    """A page that can tag, with three images of which the first is on the canvas."""
+    editing = Editing(ViewerModel(), state)
+    page = ProjectPage(state, commands, editing)
+    qtbot.addWidget(page)
+    page.resize(334, 600)
+    with qtbot.waitExposed(page):
+        page.show()
+    disc_project(tmp_path, n_images=3, painted=False)
+    state.open_project(tmp_path / "discs.mtseg")
+    qtbot.waitUntil(lambda: len(page.table.known_ids()) == 3 and editing.is_shown)
+    yield page, editing
+    state.close_project()
+
+
+def scenes_shown(page):
+    return [page.table.index(row, Column.SCENE).data() for row in range(3)]
+
+
+def test_a_new_scene_reaches_disk_table_and_canvas(qtbot, tagging, state, monkeypatch):
+    page, editing = tagging
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_, **__: ("night", True))
+    assert page.view.isColumnHidden(Column.SCENE)
+    page.table.new_scene_asked.emit([e.id for e in state.project.images])
+    qtbot.waitUntil(lambda: scenes_shown(page) == ["night"] * 3)
+    assert not page.view.isColumnHidden(Column.SCENE)
+    assert editing.tags == Tags(scene=0)
+    again = Project.open(state.project.path)
+    assert [tags_of(again, e) for e in again.images] == [Tags(scene=0)] * 3
+
+
+def test_a_scene_that_exists_is_refused_in_a_sentence(tagging, state, monkeypatch):
+    page, _ = tagging
+    said = []
+    monkeypatch.setattr(project_page, "show_error", said.append)
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_, **__: ("night", True))
+    for _ in range(2):
+        page.table.new_scene_asked.emit([state.image_id])
+    assert len(said) == 1
+    assert "not all different" in said[0]
+
+
+def test_tags_of_other_images_are_shown_once_they_are_saved(qtbot, tagging, state):
+    page, _ = tagging
+    other = state.project.images[2].id
+    with qtbot.waitSignal(page.tags.tagged):
+        page.table.tags_asked.emit([other], TagChange(present={1: False}))
+    qtbot.waitUntil(lambda: page.table.facts(other).tags == Tags(present={1: False}))
+
+
+def test_tagging_tells_how_far_it_is(tagging):
+    page, _ = tagging
+    page.tags.advanced.emit(20, 3000)
+    assert text(page, "tagging_progress") == (
+        "Tagging images: 20 of 3000. You can go on working."
+    )
+    page.tags.tagged.emit([])
+    assert text(page, "tagging_progress") == ""
+
+
+def test_without_editing_nothing_can_be_tagged(page, project):
+    assert page.table.choices is None

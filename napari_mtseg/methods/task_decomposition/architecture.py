@@ -27,6 +27,8 @@ def network_of(s: TaskDecompositionSettings, task: Task) -> nn.Module:
             decoder=s.decoder,
             low_memory=s.low_memory,
             norm=s.norm,
+            # As many as the context has, as in the paper's size: 3D maps are costly.
+            decoder_widths=(s.width, max(s.width // 2, 1)),
         )
     return DecomposedNetwork(
         task.n_channels,

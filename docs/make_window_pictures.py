@@ -58,6 +58,18 @@ SMALL = {
     "validate_every": 12,
 }
 """a network that learns the sample in half a minute on two cores"""
+SMALL_TASKS = {
+    "base_channels": 8,
+    "width": 32,
+    "hidden": 32,
+    "patch": 64,
+    "batch_size": 6,
+    "learning_rate": 0.003,
+    "average": 0.9,
+    "steps": 300,
+    "preview_every": 20,
+}
+"""the same for a network of several tasks"""
 
 
 class Pictures:
@@ -320,6 +332,89 @@ def results(window: Pictures) -> None:
     window.take("export")
 
 
+def whole_images(window: Pictures) -> None:
+    """Take tags of many images, a training that learns them, and what it tells."""
+    from napari_mtseg.gui.settings_form import SettingsForm
+
+    dock = window.dock
+    if dock.state.project is None:
+        dock.state.draw_as = "partial"
+        window.open_sample(window.home / "tagged", painted=True)
+    window.forget_news()
+    _tag_by_hand(window)
+    window.click("page_train")
+    window.scroll_to(None)
+    window.wait_until_ready()
+    combo = window.control("method")
+    combo.setCurrentIndex(combo.findData("task_decomposition"))
+    # As by hand: otherwise the recommended method comes back.
+    combo.activated.emit(combo.currentIndex())
+    forms = dock.findChildren(SettingsForm)
+    form = next(found for found in forms if not found.isHidden())
+    form.show_values(SMALL_TASKS)
+    window.click("train")
+    bar = window.control("training_bar")
+    window.wait(lambda: bar.value() > 80 or not dock.trainer.is_training)
+    window.show_image(SHOWN)
+    window.wait(lambda: "Contours" in dock.overlays.names)
+    window.take("stages")
+    window.wait(lambda: not dock.trainer.is_training)
+    window.forget_news()
+    window.show_image(UNPAINTED)
+    window.click("page_review")
+    window.click("predict_all")
+    window.wait(lambda: "Contours" in dock.overlays.names)
+    window.wait(window.control("predict_all").isEnabled)
+    for title in dock.overlays.names:
+        dock.overlays.set_visible(title, title == "Contours")
+    window.settle(1.5)
+    window.take("whole_image")
+
+
+def _tag_by_hand(window: Pictures) -> None:
+    """Tag the upper and the lower tiles as two scenes; take the menu that does it."""
+    from qtpy.QtCore import QPoint
+
+    from napari_mtseg.gui.image_table_view import ImageTableView
+    from napari_mtseg.storage.class_edits import add_scene
+    from napari_mtseg.storage.image_tags import TagChange, set_tags
+
+    dock = window.dock
+    project = dock.state.project
+    for name in ("surface", "depth"):
+        add_scene(project, name)
+    upper = [e for e in project.images if e.name < "tile_2"]
+    set_tags(project, upper, TagChange(scene=0))
+    dock.state.classes_changed.emit()
+    window.click("page_project")
+    window.settle(1.0)
+    view = dock.findChild(ImageTableView)
+    window.show_image("tile_33.tif")
+    for entry in project.images[len(upper) :]:
+        row = view.model().row_of(entry.id)
+        flags = view.selectionModel().SelectionFlag
+        view.selectionModel().select(
+            view.model().index(row, 0), flags.Select | flags.Rows
+        )
+    view.scrollTo(view.model().index(len(upper) - 3, 0), view.ScrollHint.PositionAtTop)
+    place = view.visualRect(view.model().index(len(project.images) - 5, 1))
+    menu = view.menu_of(view.model().index(len(project.images) - 5, 0))
+    # Over the canvas, so that it fits on the picture.
+    menu.popup(view.viewport().mapToGlobal(place.topLeft()) - QPoint(380, 0))
+    scenes = next(a for a in menu.actions() if a.text().startswith("Scene"))
+    menu.setActiveAction(scenes)
+    scenes.menu().popup(
+        menu.geometry().topLeft() + menu.actionGeometry(scenes).topRight()
+    )
+    window.settle(1.0)
+    window.take("tags")
+    choice = next(a for a in scenes.menu().actions() if a.text() == "depth")
+    choice.trigger()
+    scenes.menu().close()
+    menu.close()
+    window.settle(2.0)
+
+
 def other_ends(window: Pictures) -> None:
     """Take a training that was stopped and one whose process was killed."""
     import psutil
@@ -364,6 +459,7 @@ SCENES: tuple[Callable[[Pictures], None], ...] = (
     training,
     results,
     other_ends,
+    whole_images,
 )
 
 

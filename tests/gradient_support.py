@@ -20,7 +20,9 @@ def support_radius(network, length, *, axis=0, head="segmentation"):
     for module in list(network.modules()):
         for name, part in list(module.named_children()):
             if type(part) in _AVERAGES:
-                setattr(module, name, _AVERAGES[type(part)](part.kernel_size))
+                average = _AVERAGES[type(part)]
+                window = (part.kernel_size, part.stride, part.padding)
+                setattr(module, name, average(*window))
     size = list(network.size_multiple)
     grid, size[axis] = size[axis], length
     image = torch.ones(1, 1, *size, dtype=torch.double, requires_grad=True)

@@ -1,12 +1,12 @@
 import pytest
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from napari_mtseg.networks.blocks import seeded
 from napari_mtseg.networks.decomposed_network import DecomposedNetwork
 from napari_mtseg.networks.inference import prepared_for_inference
 from napari_mtseg.networks.summary import layer_table, parameter_counts
+from tests.gradient_support import support_radius
 
 WITHOUT_CONTEXT = {"context": False, "classes": False, "decoder": "unet", "n_scenes": 0}
 BASELINE = {"classes": False, "n_scenes": 0}
@@ -71,32 +71,6 @@ def test_parameters_of_the_other_rows_are_counted_without_weights(settings, expe
     assert count(network) == expected
     rows = layer_table(network, 3, (32, 32))
     assert sum(row.parameters for row in rows) == expected
-
-
-def with_average_pooling(network):
-    """Return the network so that gradients neither cancel nor hide behind a maximum."""
-    for parameter in network.parameters():
-        if parameter.ndim > 1:
-            nn.init.constant_(parameter, 1 / parameter[0].numel())
-    for module in list(network.modules()):
-        for name, part in module.named_children():
-            if isinstance(part, nn.MaxPool2d):
-                average = nn.AvgPool2d(part.kernel_size, part.stride, part.padding)
-                setattr(module, name, average)
-    return network.eval().double()
-
-
-def support_radius(network, length):
-    """Return how far the gradient of one output reaches, over the pooling grid."""
-    image = torch.ones(1, 1, length, 32, dtype=torch.double, requires_grad=True)
-    rows = with_average_pooling(network)(image)["segmentation"][0, 0].sum(dim=1)
-    middle = length // 2 // 32 * 32
-    radius = 0
-    for position in range(middle, middle + 32):
-        (gradient,) = torch.autograd.grad(rows[position], image, retain_graph=True)
-        reached = gradient[0, 0].sum(dim=1).nonzero().ravel()
-        radius = max(radius, position - int(reached[0]), int(reached[-1]) - position)
-    return radius
 
 
 @pytest.mark.parametrize(

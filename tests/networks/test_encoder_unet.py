@@ -1,11 +1,11 @@
 import pytest
 import torch
-from torch import nn
 
 from napari_mtseg.networks.blocks import seeded
 from napari_mtseg.networks.encoder_unet import EncoderUNet
 from napari_mtseg.networks.inference import prepared_for_inference
 from napari_mtseg.networks.summary import layer_table, parameter_counts
+from tests.gradient_support import support_radius
 
 HEADS = {"segmentation": 2, "boundary": 1}
 NAMES = ["resnet34", "resnet50", "resnet101", "densenet121"]
@@ -43,46 +43,22 @@ def test_parameters_and_layers_are_counted_without_weights(settings, expected):
     assert sum(row.parameters for row in rows) == expected
 
 
-def with_average_pooling(network):
-    """Return the network so that gradients neither cancel nor hide behind a maximum."""
-    for parameter in network.parameters():
-        if parameter.ndim > 1:
-            nn.init.constant_(parameter, 1 / parameter[0].numel())
-    for module in list(network.modules()):
-        for name, part in module.named_children():
-            if isinstance(part, nn.MaxPool2d):
-                average = nn.AvgPool2d(part.kernel_size, part.stride, part.padding)
-                setattr(module, name, average)
-    return network.eval().double()
-
-
-def support_radius(network, length):
-    """Return how far the gradient of one output reaches, over the pooling grid."""
-    image = torch.ones(1, 1, length, 32, dtype=torch.double, requires_grad=True)
-    rows = with_average_pooling(network)(image)["boundary"][0, 0].sum(dim=1)
-    middle = length // 2 // 32 * 32
-    radius = 0
-    for position in range(middle, middle + 32):
-        (gradient,) = torch.autograd.grad(rows[position], image, retain_graph=True)
-        reached = gradient[0, 0].sum(dim=1).nonzero().ravel()
-        radius = max(radius, position - int(reached[0]), int(reached[-1]) - position)
-    return radius
-
-
 @pytest.mark.parametrize(
     ("name", "expected"), zip(NAMES, [573, 337, 609, 1145], strict=True)
 )
 def test_halo_is_the_support_of_the_gradient(name, expected):
     network = small(name)
     assert network.halo == (expected, expected)
-    assert support_radius(network, 2 * expected // 32 * 32 + 96) == expected
+    length = 2 * expected // 32 * 32 + 96
+    assert support_radius(network, length, head="boundary") == expected
 
 
 @pytest.mark.parametrize(("stage", "expected"), [(2, 337), (3, 337), (4, 473)])
 def test_halo_with_a_pathway_is_the_support_of_the_gradient(stage, expected):
     network = small("resnet50", high_resolution=stage)
     assert network.halo == (expected, expected)
-    assert support_radius(network, 2 * expected // 32 * 32 + 96) == expected
+    length = 2 * expected // 32 * 32 + 96
+    assert support_radius(network, length, head="boundary") == expected
 
 
 @pytest.mark.parametrize("name", ["resnet50", "densenet121"])

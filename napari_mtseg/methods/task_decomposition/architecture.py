@@ -8,6 +8,10 @@ from napari_mtseg.methods.task_decomposition.settings import TaskDecompositionSe
 from napari_mtseg.networks.anisotropic_network import AnisotropicNetwork
 from napari_mtseg.networks.decomposed_network import DecomposedNetwork
 
+PAPERS_BASE_TO_DECODER = 2
+"""channels of the encoder's first stage over those of the U-Net decoder's last: 64 and
+32 in the paper's networks"""
+
 
 def network_of(s: TaskDecompositionSettings, task: Task) -> nn.Module:
     """Make the network with random weights: the paper's for 2D or for 3D images."""
@@ -44,4 +48,5 @@ def network_of(s: TaskDecompositionSettings, task: Task) -> nn.Module:
         decoder=s.decoder,
         low_memory=s.low_memory,
         norm=s.norm,
+        decoder_base=max(s.base_channels // PAPERS_BASE_TO_DECODER, 1),
     )

@@ -50,7 +50,8 @@ from napari_mtseg.metrics.failure import auroc
 TASKS = ("Base", "Base+Class", "Base+Class+Sync", "Base+Class+Sync+Scene")
 NETWORKS = ("ResNet34+Unet", "ResNet50+Unet", "VGG16+Unet", "VGG16+CE+Unet")
 VOLUME_NETWORKS = ("Wnet+Unet", "Wnet+CE+Unet")
-WEAK_ROWS = ("baseline", *TASKS)
+OURS = "all tasks, U-Net decoder (ours)"
+WEAK_ROWS = ("baseline", "Base", TASKS[-1], OURS)
 
 PAPER: Mapping[str, Mapping[str, tuple[float, float]]] = {
     "ROBOT18: IoU / Dice": {
@@ -109,6 +110,8 @@ SIZES: Mapping[int, Mapping[str, Any]] = {
     },
 }
 """dimensions of the images -> settings that all rows share"""
+OWN = frozenset({"width", "hidden", "low_memory"})
+"""those that the baseline does not have"""
 
 
 def main() -> None:
@@ -144,7 +147,7 @@ def rows_for(images: ImageSet, *, weak: bool, every: bool) -> tuple[str, ...]:
     if weak:
         return WEAK_ROWS
     networks = NETWORKS if images.ndim == 2 else VOLUME_NETWORKS
-    return (*networks, *TASKS) if every else TASKS
+    return (*networks, *TASKS, OURS) if every else (*TASKS, OURS)
 
 
 def row_of(name: str, images: ImageSet, *, steps: int, weak: bool) -> Row:
@@ -152,15 +155,16 @@ def row_of(name: str, images: ImageSet, *, steps: int, weak: bool) -> Row:
     paint: Paint = "weak" if weak else "all full"
     shared = {**SIZES[images.ndim], "learning_rate": 1e-3, "steps": steps}
     if name == "baseline":
-        shared = {k: v for k, v in shared.items() if k not in {"width", "hidden"}}
+        shared = {k: v for k, v in shared.items() if k not in OWN}
         shared |= {"levels": 5 if images.ndim == 2 else 3}
         return Row(title=name, method="baseline", shared=shared, paint=paint)
+    values = {"encoder_weights": "none", "norm": "batch"}
     return Row(
         title=name,
         method="task_decomposition",
-        variant=name,
+        variant=TASKS[-1] if name == OURS else name,
         shared=shared,
-        values={"encoder_weights": "none", "norm": "batch"},
+        values={**values, "decoder": "unet"} if name == OURS else values,
         paint=paint,
     )
 
@@ -185,15 +189,17 @@ def tables_of(plan: Plan, results: list[dict[str, Any]], *, weak: bool) -> list[
 
 def orderings(*, weak: bool) -> list[Ordering]:
     """Return what the paper says of its rows; of weak labels it says nothing."""
+    ours = Ordering(first=OURS, second=TASKS[-1])
     if weak:
-        return [Ordering(first=row, second="baseline") for row in TASKS]
+        against = [Ordering(first=row, second="baseline") for row in WEAK_ROWS[1:]]
+        return [*against, Ordering(first=TASKS[-1], second="Base"), ours]
     steps = zip(TASKS[1:], TASKS, strict=False)
     found = [_ordering(first, second) for first, second in steps]
     found.append(_ordering(TASKS[-1], TASKS[0]))
     chains = ((*NETWORKS, "Base"), (*VOLUME_NETWORKS, "Base"))
     for chain in chains:
         found += [_ordering("Base", second) for second in chain[:-1]]
-    return found
+    return [*found, ours]
 
 
 def failure_table(results: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -23,9 +23,7 @@ from napari_mtseg.networks.blocks import (
     pointwise_heads,
 )
 from napari_mtseg.networks.context_ensemble import DilatedCascade
-from napari_mtseg.networks.decomposed_network import DecoderKind
 from napari_mtseg.networks.high_resolution_pathway import draw_xavier
-from napari_mtseg.networks.pooled_network import PooledNetwork
 from napari_mtseg.networks.pooling_grid import cropped, size_multiple, upsampling
 from napari_mtseg.networks.receptive_field import (
     Interval,
@@ -33,17 +31,13 @@ from napari_mtseg.networks.receptive_field import (
     read_by_upsampling,
     widened,
 )
-from napari_mtseg.networks.task_pairs import (
-    IMAGE_ACTIVATIONS,
-    TaskPairs,
-    decomposed_parameters,
-)
+from napari_mtseg.networks.task_pairs import DecoderKind, DecomposedBase
 
 _PLAIN_FACTORS = size_multiple(POOLS)
 """Upsampling of the plain decoder"""
 
 
-class AnisotropicNetwork(PooledNetwork):
+class AnisotropicNetwork(DecomposedBase):
     """Anisotropic trunk, context, pairs of tasks, a head per task; any volume.
 
     Only rows and columns are pooled, and context is wide inside planes: a volume of
@@ -113,25 +107,22 @@ class AnisotropicNetwork(PooledNetwork):
         decoder_widths: tuple[int, int] = (64, 32),
     ) -> None:
         super().__init__()
-        if not context and (classes or n_scenes or decoder == "plain"):
-            raise ValueError(
-                "without a context there are neither heads for classes and scenes nor "
-                "a plain decoder"
-            )
         self.pools = POOLS
         self.norm = norm
-        self.trunk = AnisotropicTrunk(in_channels, base, norm=norm)
-        self.pairs = TaskPairs(
-            width if context else base,
+        self.encoder: AnisotropicTrunk = AnisotropicTrunk(in_channels, base, norm=norm)
+        self._part(
+            base,
             width=width,
             ndim=3,
             norm=norm,
-            n_classes_out=n_classes_out if classes else 0,
-            n_scenes=n_scenes,
+            answers=(n_classes_out, n_scenes),
+            classes=classes,
             hidden=hidden,
+            context=context,
+            decoder=decoder,
         )
-        n_latents = max(len(self.pairs.pairs), 1) if separate_context else 1
-        self.context = (
+        n_latents = self._n_latents(separate=separate_context)
+        self.context: PlaneContext | None = (
             PlaneContext(base, width, norm=norm, n_latents=n_latents)
             if context
             else None
@@ -146,20 +137,13 @@ class AnisotropicNetwork(PooledNetwork):
             self.decoder = PlaneUNetDecoder(n_seen, base, norm=norm)
         else:
             self.decoder = ScoresDecoder(base, n_classes_out, norm=norm)
-        heads = {"segmentation": n_classes_out}
-        self._name_heads(heads, IMAGE_ACTIVATIONS, image_heads=self.pairs.image_heads)
         draw_xavier(self)
         draw_weights(self, slope=RELU)
         self.heads = (
-            self.decoder.heads(heads)
+            self.decoder.heads(self.head_channels)
             if isinstance(self.decoder, ScoresDecoder)
-            else pointwise_heads(self.decoder.width, heads, ndim=3)
+            else pointwise_heads(self.decoder.width, self.head_channels, ndim=3)
         )
-
-    @property
-    def part_parameters(self) -> dict[str, int]:
-        """Parameters of each part; the pairs count to the context, as in 2D."""
-        return decomposed_parameters(self, self.trunk)
 
     @property
     def halo(self) -> tuple[int, ...]:
@@ -182,7 +166,7 @@ class AnisotropicNetwork(PooledNetwork):
             head.
         """
         size = x.shape[2:]
-        maps = self.trunk(self.padded(x), self.decoder.stages)
+        maps = self.encoder(self.padded(x), self.decoder.stages)
         latents = [maps[LAST]] if self.context is None else self.context(maps[LAST])
         maps[LAST], answers = self.pairs(*latents)
         del latents
@@ -197,7 +181,7 @@ class AnisotropicNetwork(PooledNetwork):
         if self.context is not None:
             further += self.context.reach[axis]
         wanted[LAST] = widened(wanted[LAST], further)
-        return self.trunk.read(wanted, axis=axis)
+        return self.encoder.read(wanted, axis=axis)
 
 
 class PlaneContext(nn.Module):

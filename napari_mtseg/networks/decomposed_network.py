@@ -18,7 +18,6 @@ from napari_mtseg.networks.blocks import (
 from napari_mtseg.networks.context_ensemble import ContextEnsemble, DilatedCascade
 from napari_mtseg.networks.encoder_unet import LARGEST_WIDTH
 from napari_mtseg.networks.named_encoders import SHORTCUT, NamedEncoder
-from napari_mtseg.networks.pooled_network import PooledNetwork
 from napari_mtseg.networks.pooling_grid import cropped, pool_rows, upsampling
 from napari_mtseg.networks.receptive_field import (
     Interval,
@@ -29,18 +28,11 @@ from napari_mtseg.networks.receptive_field import (
     widened,
     windowed_layers,
 )
-from napari_mtseg.networks.task_pairs import (
-    IMAGE_ACTIVATIONS,
-    TaskPairs,
-    decomposed_parameters,
-)
+from napari_mtseg.networks.task_pairs import DecoderKind, DecomposedBase
 from napari_mtseg.networks.vgg import VGG16
 
 DecomposedEncoder = Literal["vgg16", "resnet34", "resnet50"]
 """A published classification network without its classifier"""
-
-DecoderKind = Literal["plain", "unet"]
-"""Without skips, or with those of the encoder"""
 
 _LEVELS = 6
 """Resolutions of every encoder, the full one included"""
@@ -49,7 +41,7 @@ _PLAIN_FACTOR = 16
 """Upsampling of the plain decoder, from the size of the context"""
 
 
-class DecomposedNetwork(PooledNetwork):
+class DecomposedNetwork(DecomposedBase):
     """Encoder, context, pairs of tasks, and a head per task; 2D images of any size.
 
     Parameters
@@ -123,11 +115,6 @@ class DecomposedNetwork(PooledNetwork):
         decoder_widths: tuple[int, int] = (64, 32),
     ) -> None:
         super().__init__()
-        if not context and (classes or n_scenes or decoder == "plain"):
-            raise ValueError(
-                "without a context there are neither heads for classes and scenes nor "
-                "a plain decoder"
-            )
         self.pools = pool_rows(None, ndim=2, levels=_LEVELS)
         self.encoder: VGG16 | NamedEncoder
         if encoder == "vgg16":
@@ -137,21 +124,23 @@ class DecomposedNetwork(PooledNetwork):
         # batch norm in the encoder alone makes answers depend on the tile as well
         self.norm = "batch" if encoder != "vgg16" and norm == "none" else norm
         *skips, deepest = self.encoder.widths
-        self.pairs = TaskPairs(
-            width if context else deepest,
+        self._part(
+            deepest,
             width=width,
             ndim=2,
             norm=norm,
-            n_classes_out=n_classes_out if classes else 0,
-            n_scenes=n_scenes,
+            answers=(n_classes_out, n_scenes),
+            classes=classes,
             hidden=hidden,
+            context=context,
+            decoder=decoder,
         )
-        self.context: ContextEnsemble | None = None
-        if context:
-            n_latents = max(len(self.pairs.pairs), 1) if separate_context else 1
-            self.context = ContextEnsemble(
-                deepest, width, norm=norm, n_latents=n_latents
-            )
+        n_latents = self._n_latents(separate=separate_context)
+        self.context: ContextEnsemble | None = (
+            ContextEnsemble(deepest, width, norm=norm, n_latents=n_latents)
+            if context
+            else None
+        )
         n_seen = self.pairs.width_for_segmentation
         self.decoder: PlainDecoder | UNetDecoder
         if decoder == "plain":
@@ -163,15 +152,8 @@ class DecomposedNetwork(PooledNetwork):
             self.decoder = UNetDecoder(
                 n_seen, skips, base=decoder_base, norm=norm, first_factor=first
             )
-        heads = {"segmentation": n_classes_out}
-        self._name_heads(heads, IMAGE_ACTIVATIONS, image_heads=self.pairs.image_heads)
-        self.heads = pointwise_heads(self.decoder.width, heads, ndim=2)
+        self.heads = pointwise_heads(self.decoder.width, self.head_channels, ndim=2)
         draw_weights(self, slope=RELU)
-
-    @property
-    def part_parameters(self) -> dict[str, int]:
-        """Parameters of each part; the pairs count to the context, as in the code."""
-        return decomposed_parameters(self, self.encoder)
 
     @property
     def context_receptive_fields(self) -> tuple[int, ...]:

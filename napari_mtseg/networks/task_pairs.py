@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from napari_mtseg.networks.blocks import RELU, ConvNormAct, Norm
-from napari_mtseg.networks.pooled_network import Activation
+from napari_mtseg.networks.pooled_network import Activation, PooledNetwork
 from napari_mtseg.networks.summary import n_parameters
 
 IMAGE_ACTIVATIONS: Mapping[str, Activation] = MappingProxyType({"classes": "sigmoid"})
@@ -19,6 +19,9 @@ _MEMBERS: dict[str, tuple[str, str]] = {
     "segmentation_scene": ("segmentation", "scenes"),
     "class_scene": ("classes", "scenes"),
 }
+
+DecoderKind = Literal["plain", "unet"]
+"""Without skips, or with those of the encoder"""
 
 _HEAD_NAMES = {"classes": "class", "scenes": "scene"}
 
@@ -138,28 +141,80 @@ class TaskPairs(nn.Module):
         return [name for name in self.pairs if task in _MEMBERS[name]]
 
 
-def decomposed_parameters(network: Any, encoder: nn.Module) -> dict[str, int]:
-    """Return the parameters of a decomposed network by part.
+class DecomposedBase(PooledNetwork):
+    """What the networks of several tasks have in common, in 2D and in 3D."""
 
-    Parameters
-    ----------
-    network
-        With the parts ``context``, ``pairs``, ``decoder`` and ``heads``. The pairs'
-        convolutions count to the context, as METHODS.md section 1 does.
-    encoder : torch.nn.Module
-        Its contracting path.
-    """
-    image_heads = {
-        f"{_HEAD_NAMES[name]} head": n_parameters(head)
-        for name, head in network.pairs.heads.items()
-    }
-    counts = {
-        "encoder": n_parameters(encoder),
-        "context ensemble": n_parameters(network.context, network.pairs.pairs),
-        **image_heads,
-        "decoder": n_parameters(network.decoder, network.heads),
-    }
-    return {name: n for name, n in counts.items() if n}
+    encoder: nn.Module
+    """the contracting path"""
+    context: nn.Module | None
+    """context ensemble; None without one"""
+    pairs: TaskPairs
+    decoder: nn.Module
+    """the segmentation's way back to full resolution"""
+    heads: nn.ModuleDict
+    """of pixels"""
+
+    def _part(  # noqa: PLR0913 - one argument per property of the network
+        self,
+        n_deep: int,
+        *,
+        width: int,
+        ndim: int,
+        norm: Norm,
+        answers: tuple[int, int],
+        classes: bool,
+        hidden: int,
+        context: bool,
+        decoder: DecoderKind,
+    ) -> None:
+        """Make the pairs, for deepest maps of ``n_deep`` channels, and name the heads.
+
+        ``answers`` are the classes, background included, and the scenes.
+
+        Raises
+        ------
+        ValueError
+            If the parts make no network.
+        """
+        n_classes_out, n_scenes = answers
+        if not context and (classes or n_scenes or decoder == "plain"):
+            raise ValueError(
+                "without a context there are neither heads for classes and scenes nor "
+                "a plain decoder"
+            )
+        self.pairs = TaskPairs(
+            width if context else n_deep,
+            width=width,
+            ndim=ndim,
+            norm=norm,
+            n_classes_out=n_classes_out if classes else 0,
+            n_scenes=n_scenes,
+            hidden=hidden,
+        )
+        heads = {"segmentation": n_classes_out}
+        self._name_heads(heads, IMAGE_ACTIVATIONS, image_heads=self.pairs.image_heads)
+
+    def _n_latents(self, *, separate: bool) -> int:
+        """Return how many cascades the context has: one, or one per pair."""
+        return max(len(self.pairs.pairs), 1) if separate else 1
+
+    @property
+    def part_parameters(self) -> dict[str, int]:
+        """Parameters by part; the pairs' convolutions count to the context.
+
+        As METHODS.md section 1 counts them.
+        """
+        image_heads = {
+            f"{_HEAD_NAMES[name]} head": n_parameters(head)
+            for name, head in self.pairs.heads.items()
+        }
+        counts = {
+            "encoder": n_parameters(self.encoder),
+            "context ensemble": n_parameters(self.context, self.pairs.pairs),
+            **image_heads,
+            "decoder": n_parameters(self.decoder, self.heads),
+        }
+        return {name: n for name, n in counts.items() if n}
 
 
 def _image_head(n_in: int, hidden: int, n_answers: int) -> nn.Sequential:

@@ -155,7 +155,7 @@ def test_prepared_network_answers_the_same(settings, norm):
 
 def test_preparing_keeps_norms_that_come_before_their_convolution():
     prepared = prepared_for_inference(small())
-    block = prepared.trunk.stages[0].blocks[0]
+    block = prepared.encoder.stages[0].blocks[0]
     assert isinstance(block.branch[0], torch.nn.BatchNorm3d)
     assert isinstance(prepared.decoder.first.norm, torch.nn.Identity)
 
@@ -166,7 +166,7 @@ def test_the_class_head_alone_teaches_no_decoder(settings):
     network(drawn(2, 1, 2, 8, 8))["classes"].sum().backward()
     for part in (network.decoder, network.heads, network.pairs.heads["scenes"]):
         assert all(p.grad is None for p in part.parameters())
-    for part in (network.trunk, network.context, network.pairs.heads["classes"]):
+    for part in (network.encoder, network.context, network.pairs.heads["classes"]):
         assert all(p.grad is not None for p in part.parameters())
 
 

@@ -125,6 +125,9 @@ class ImageLayers:
     """The Image layers of the current image, made once and filled anew."""
 
     def __init__(self, viewer: ViewerModel) -> None:
+        # Units are read from a file on first use, which two threads must not do at
+        # once: images are read in a thread while layers are made here.
+        _known_unit("pixel")
         self._viewer = viewer
         self._layers: list[ImageLayer] = []
         self._automatic: list[tuple[float, float]] = []

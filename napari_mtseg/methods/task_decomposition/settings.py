@@ -44,8 +44,8 @@ class TaskDecompositionSettings(TrainingSettings):
     """How the segmentation comes back to full resolution: in one step without skips
     (the paper's ASPP), or level by level with skips."""
     low_memory: bool = setting(False, source="ours")
-    """Reduce channels before the plain decoder enlarges the maps: an eighth of the
-    memory, and another network."""
+    """Reduce channels before the plain decoder enlarges the maps: a third of the
+    memory of a training step, and another network."""
     base_channels: int = setting(
         64, ge=1, le=512, step=1, source="paper", unit="channels"
     )

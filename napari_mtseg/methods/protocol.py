@@ -30,6 +30,10 @@ class Task:
     """voxel size ([Z,] Y, X) of the images"""
     n_scenes: int = 0
     """scenes an image can be of"""
+    class_names: tuple[str, ...] = ()
+    """names of classes 1, 2, ... for sentences; numbers stand for them if left out"""
+    scene_names: tuple[str, ...] = ()
+    """the same of scenes 0, 1, ..."""
 
     @property
     def ndim(self) -> int:

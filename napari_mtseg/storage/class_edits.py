@@ -4,13 +4,15 @@ Whoever changes them holds the annotation lock. To remove a class, annotations o
 images change, and a crash may come between any two. So the changed annotations are
 first laid down beside the old ones, in ``class_edit/``; with the note that all of them
 are there the removal counts as done, and it is carried out then, or on the next
-opening of the project.
+opening of the project. To remove a scene, the note alone holds the changed tags.
 """
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +24,7 @@ from napari_mtseg.domain.annotation import (
     ObjectMasks,
 )
 from napari_mtseg.domain.errors import SettingsError
-from napari_mtseg.domain.project import PALETTE, ClassInfo, ImageEntry
+from napari_mtseg.domain.project import PALETTE, ClassInfo, ImageEntry, ProjectInfo
 from napari_mtseg.storage.annotation_files import (
     FACTS,
     load_annotation,
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
 
 FOLDER = "class_edit"
 NOTE = "ready.json"
+
+N_THREADS = 8
+"""files of tags written at once"""
 
 
 def add_class(project: "Project", name: str, *, colour: str | None = None) -> int:
@@ -148,17 +153,12 @@ def remove_class(project: "Project", number: int) -> tuple[ImageEntry, ...]:
         if _holds_class(before, number):
             lost.append(entry)
     info = project.info.changed({"classes": classes[:place] + classes[place + 1 :]})
-    with clear_write_errors(folder):
-        folder.mkdir(exist_ok=True)
-    note = {"images": changed, "info": info.model_dump(mode="json")}
-    write_json(folder / NOTE, note)
-    finish_class_edit(project.path)
-    project.info = info
+    _carry_out(project, info, images=changed)
     return tuple(lost)
 
 
 def has_unfinished_class_edit(project: Path) -> bool:
-    """Tell whether a crash cut off the removal of a class in the folder ``project``."""
+    """Tell whether a crash cut off the removal of a class or scene in ``project``."""
     try:
         return read_json(project / FOLDER / NOTE) is not None
     except FileNotFoundError:
@@ -183,6 +183,7 @@ def finish_class_edit(project: Path) -> None:
         shape = tuple(read_json(folder / image_id / FACTS)["shape"])
         changed = load_annotation(folder / image_id, shape)
         save_annotation(project / "annotations" / image_id, changed)
+    _write_scenes(project / "annotations", note.get("scenes", {}))
     write_json(project / "project.json", note["info"])
     # A removed file might come back after a power cut, and with it old paint.
     write_json(folder / NOTE, None)
@@ -242,15 +243,86 @@ def rename_scene(project: "Project", index: int, name: str) -> None:
         If the project cannot be written.
     """
     scenes = list(project.info.scenes)
-    if not 0 <= index < len(scenes):
-        raise ValueError(f"there is no scene {index} among {len(scenes)}")
+    _check_scene(project, index)
     scenes[index] = _named("scene", name)
     _set_scenes(project, tuple(scenes))
+
+
+def remove_scene(project: "Project", index: int) -> tuple[ImageEntry, ...]:
+    """Remove the scene at ``index``, from 0; those behind it move up by one place.
+
+    Images that are tagged with it have no scene any more; paint is neither read nor
+    touched. Earlier runs and predictions keep the scenes they were made with.
+
+    Returns
+    -------
+    tuple of ImageEntry
+        The images that lost the tag.
+
+    Raises
+    ------
+    AnnotationError
+        If an annotation is damaged; nothing is changed then.
+    StorageError
+        If the disk is full or the project cannot be written.
+    """
+    from napari_mtseg.storage.image_tags import tags_of
+
+    _check_scene(project, index)
+    _clear(project.path / FOLDER)
+    before = {entry.id: tags_of(project, entry).scene for entry in project.images}
+    later = {
+        key: None if scene == index else scene - 1
+        for key, scene in before.items()
+        if scene is not None and scene >= index
+    }
+    kept = project.info.scenes[:index] + project.info.scenes[index + 1 :]
+    _carry_out(project, project.info.changed({"scenes": kept}), scenes=later)
+    return tuple(entry for entry in project.images if before[entry.id] == index)
+
+
+def _carry_out(
+    project: "Project",
+    info: ProjectInfo,
+    *,
+    images: Sequence[str] = (),
+    scenes: Mapping[str, int | None] = MappingProxyType({}),
+) -> None:
+    """Note down a removal, from which on it counts as done, and do it.
+
+    ``images`` are laid down already; ``scenes`` are image ids with their new scenes.
+    """
+    folder = project.path / FOLDER
+    with clear_write_errors(folder):
+        folder.mkdir(exist_ok=True)
+    facts = info.model_dump(mode="json")
+    note = {"images": list(images), "scenes": dict(scenes), "info": facts}
+    write_json(folder / NOTE, note)
+    finish_class_edit(project.path)
+    project.info = info
+
+
+def _write_scenes(annotations: Path, scenes: Mapping[str, int | None]) -> None:
+    """Give images that are annotated already another scene, or none."""
+
+    def write(image_id: str) -> None:
+        file = annotations / image_id / FACTS
+        write_json(file, {**read_json(file), "scene": scenes[image_id]})
+
+    # A disk confirms many files together almost as fast as one.
+    with ThreadPoolExecutor(N_THREADS) as threads:
+        list(threads.map(write, scenes))
 
 
 def _set_classes(project: "Project", classes: tuple[ClassInfo, ...]) -> None:
     checked_names("class", [c.name for c in classes])
     project.update_info(project.info.changed({"classes": classes}))
+
+
+def _check_scene(project: "Project", index: int) -> None:
+    n_scenes = len(project.info.scenes)
+    if not 0 <= index < n_scenes:
+        raise ValueError(f"there is no scene {index} among {n_scenes}")
 
 
 def _set_scenes(project: "Project", scenes: tuple[str, ...]) -> None:

@@ -1,6 +1,6 @@
 """How much was painted, counted over images: what a method needs to know to begin."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -58,6 +58,8 @@ class PaintSummary:
     """scenes that images are tagged with, painted or not; indices into the project's"""
     n_scene_tagged: int = 0
     """images that are tagged with a scene, painted or not"""
+    painted_scenes: frozenset[int] = frozenset()
+    """those of them that are on images with paint that counts"""
     n_tagged_only: int = 0
     """images without paint that are tagged with a scene or with classes"""
     n_conflicts: int = 0
@@ -165,14 +167,26 @@ def shared_problems(
     return ()
 
 
-def shared_notices(paint: PaintSummary, *, n_classes: int) -> tuple[str, ...]:
-    """Return what the user should know about the paint, a sentence each."""
+def shared_notices(
+    paint: PaintSummary, *, n_classes: int, names: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """Return what the user should know about the paint, a sentence each.
+
+    Parameters
+    ----------
+    paint : PaintSummary
+        Of the training images.
+    n_classes : int
+        Classes of the project, without background.
+    names : sequence of str
+        Names of classes 1, 2, ...; numbers stand for them if left out.
+    """
     notices = []
     missing = sorted(set(range(1, n_classes + 1)) - paint.classes)
     if missing:
-        names = ", ".join(str(c) for c in missing)
+        said = ", ".join(names[c - 1] if names else str(c) for c in missing)
         noun, pronoun = ("class", "it") if len(missing) == 1 else ("classes", "they")
-        notices.append(f"No paint for {noun} {names}: {pronoun} cannot be learned.")
+        notices.append(f"No paint for {noun} {said}: {pronoun} cannot be learned.")
     if paint.n_conflicts:
         noun = "pixel" if paint.n_conflicts == 1 else "pixels"
         notices.append(
@@ -184,12 +198,6 @@ def shared_notices(paint: PaintSummary, *, n_classes: int) -> tuple[str, ...]:
         notices.append(
             f"The full masks of {paint.n_full_open} {noun} do not count yet: mark the "
             "region in which every object is outlined as complete."
-        )
-    if paint.n_tag_conflicts:
-        noun = "image" if paint.n_tag_conflicts == 1 else "images"
-        notices.append(
-            f"Paint contradicts the class tags of {paint.n_tag_conflicts} {noun}; "
-            "there the paint wins. Correct the tags or the paint."
         )
     if not paint.has_background and paint.has_far_background:
         notices.append(
@@ -207,6 +215,7 @@ def _told_of_whole(annotation: Annotation) -> PaintSummary:
     return PaintSummary(
         n_full_open=int(not annotation.has_full and not annotation.full.is_empty),
         scenes=scenes,
+        painted_scenes=frozenset() if annotation.is_empty else scenes,
         n_scene_tagged=len(scenes),
         n_tagged_only=int(is_tagged and annotation.is_empty),
         n_tag_conflicts=int(bool(contradicted_tags(annotation))),

@@ -116,6 +116,8 @@ def task_of(project: Project, images: Sequence[ImageEntry]) -> Task:
         n_classes=project.info.n_classes,
         spacing=images[0].spacing,
         n_scenes=len(project.info.scenes),
+        class_names=tuple(known.name for known in project.info.classes),
+        scene_names=project.info.scenes,
     )
 
 
@@ -152,7 +154,7 @@ def method_of(info: RunInfo, snapshot: Snapshot, project: Project) -> Method:
     task = task_of(project, snapshot.images)
     if info.scenes:
         # A scene that was added since is none that the network knows.
-        task = replace(task, n_scenes=len(info.scenes))
+        task = replace(task, n_scenes=len(info.scenes), scene_names=info.scenes)
     made: Method = load_method(info.method)(settings, task)
     return made
 

@@ -127,20 +127,20 @@ def test_each_stage_adds_a_loss_to_those_before():
 def test_stages_have_the_names_of_what_is_learned_and_the_papers_rates():
     stages = method().stages()
     assert [stage.name for stage in stages] == [
-        "segmentation and classes",
-        "segmentation and classes in step",
-        "segmentation, scene and classes in step",
+        "stage 1 of 3: segmentation and classes",
+        "stage 2 of 3: segmentation and classes in step",
+        "stage 3 of 3: segmentation, scene and classes in step",
     ]
     assert [stage.steps for stage in stages] == [10, 10, 10]
     assert [stage.learning_rate for stage in stages] == [1.0, 0.5, 0.2]
 
 
-def test_a_stage_that_adds_nothing_says_that_it_goes_on():
+def test_a_stage_that_adds_nothing_goes_on():
     base = {"classes": False, "synchronise": False, "scenes": "off"}
     assert [stage.name for stage in method(**base).stages()] == [
-        "segmentation",
-        "segmentation, smaller steps",
-        "segmentation, smallest steps",
+        "stage 1 of 3: segmentation",
+        "stage 2 of 3: segmentation",
+        "stage 3 of 3: segmentation",
     ]
 
 
@@ -255,6 +255,43 @@ def test_scenes_without_tags_are_refused_where_they_were_asked_for():
     )
 
 
+def test_a_scene_on_images_that_are_not_learned_from_does_not_count():
+    only_tagged = replace(empty_annotation(SHAPE), tags=Tags(scene=1))
+    paint = summarise([exact(scene=0), only_tagged])
+    assert method(scenes="auto").adapted(paint).scenes == "on"
+    assert method(scenes="auto", unpainted="none").adapted(paint).scenes == "off"
+
+
+def test_a_scene_that_no_image_is_tagged_with_is_named():
+    maker = method(scenes="auto")
+    named = replace(maker.task, scene_names=("day", "dusk", "night"))
+    paint = summarise([exact(scene=0), exact(scene=2)])
+    notices = TaskDecomposition(maker.settings, named).readiness(paint).notices
+    assert notices[0] == (
+        "No training image is tagged with the scene 'dusk': it cannot be learned."
+    )
+
+
+def test_without_a_context_scenes_have_no_place():
+    alone = {"context": False, "classes": False, "synchronise": False}
+    maker = method(scenes="auto", decoder="unet", **alone)
+    paint = summarise([exact(scene=0), exact(scene=1)])
+    assert maker.readiness(paint).problems == ()
+    assert maker.adapted(paint).scenes == "off"
+    assert maker.network().image_heads == {}
+
+
+def test_tags_that_paint_contradicts_are_named():
+    paint = summarise([exact(scene=0), exact(scene=1), painted(present={1: False})])
+    assert method().readiness(paint).notices[0] == (
+        "Paint contradicts the class tags of 1 image; there the paint wins. Correct "
+        "the tags or the paint."
+    )
+    base = {"classes": False, "synchronise": False}
+    notices = method(**base).readiness(paint).notices
+    assert not any("contradicts" in notice for notice in notices)
+
+
 def test_random_weights_are_named():
     paint = summarise([exact(scene=0), exact(scene=1)])
     assert method().readiness(paint).notices == (
@@ -274,7 +311,7 @@ def test_random_weights_are_named():
         (
             {"context": False, "decoder": "unet"},
             "context=false leaves no place for the tasks 'classes' and 'scenes'. Set "
-            "context=true, or classes=false and scenes=off.",
+            "context=true, or classes=false, synchronise=false and scenes=off.",
         ),
         (
             {"classes": False},
@@ -283,13 +320,13 @@ def test_random_weights_are_named():
         ),
         (
             {"encoder_weights": "imagenet"},
-            "encoder_weights=imagenet has 64 channels in its first stage, but "
-            "base_channels is 2. Set base_channels=64 or encoder_weights=none.",
+            "encoder_weights=imagenet needs base_channels=64 and norm=none, but they "
+            "are 2 and batch. Set both, or encoder_weights=none.",
         ),
         (
-            {"encoder_weights": "imagenet", "base_channels": 64},
-            "encoder_weights=imagenet were learned without normalisation, but norm is "
-            "batch. Set norm=none or encoder_weights=none.",
+            {"encoder_weights": "/no/such.pth", "base_channels": 64, "norm": "none"},
+            "There is no file '/no/such.pth' with weights for the encoder. Set "
+            "encoder_weights to the path of one, to imagenet or to none.",
         ),
         (
             {"encoder": "resnet34", "ndim": 3},
@@ -310,7 +347,7 @@ def test_without_published_weights_the_encoder_gets_batch_norm(monkeypatch):
     monkeypatch.setattr(method_module, "vgg16_weights", none_there)
     maker = method(encoder_weights="imagenet", base_channels=64, norm="none")
     assert maker.missing_weights() == (
-        "The encoder starts from random weights. There is no network."
+        "The encoder starts from random weights, with batch norm. There is no network."
     )
     chosen = maker.adapted(PaintSummary())
     assert (chosen.encoder_weights, chosen.norm) == ("none", "batch")

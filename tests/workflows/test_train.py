@@ -511,9 +511,9 @@ def test_stages_are_named_as_they_begin(tmp_path):
     project = disc_project(tmp_path, n_images=2, full=2)
     _, events = trained(project, "task_decomposition", steps=6)
     assert [(e.name, e.index, e.step) for e in of_type(events, StageStarted)] == [
-        ("segmentation and classes", 1, 0),
-        ("segmentation and classes in step", 2, 2),
-        ("segmentation and classes in step, smaller steps", 3, 4),
+        ("stage 1 of 3: segmentation and classes", 1, 0),
+        ("stage 2 of 3: segmentation and classes in step", 2, 2),
+        ("stage 3 of 3: segmentation and classes in step", 3, 4),
     ]
     losses = [set(e.losses) for e in of_type(events, StepFinished)]
     assert all("synchronisation" not in names for names in losses[:2])
@@ -533,7 +533,7 @@ def test_images_with_a_scene_alone_teach_the_scene(tmp_path):
     run, events = trained(project, "task_decomposition", steps=6)
     assert run.info.settings["scenes"] == "on"
     assert of_type(events, StageStarted)[-1].name == (
-        "segmentation, scene and classes in step"
+        "stage 3 of 3: segmentation, scene and classes in step"
     )
     losses = [event.losses for event in of_type(events, StepFinished)]
     assert losses[-1]["scene"] > 0

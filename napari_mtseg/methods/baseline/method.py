@@ -77,7 +77,10 @@ class Baseline(FixedLabels):
             )
         problems = problems or pathway_problems(s.pathway, s.levels)
         return Readiness(
-            problems=problems, notices=shared_notices(paint, n_classes=n_classes)
+            problems=problems,
+            notices=shared_notices(
+                paint, n_classes=n_classes, names=self.task.class_names
+            ),
         )
 
     def start(

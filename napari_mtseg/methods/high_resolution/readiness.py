@@ -36,7 +36,7 @@ def adapted(paint: PaintSummary, s: HighResolutionSettings) -> HighResolutionSet
 def readiness(paint: PaintSummary, s: HighResolutionSettings, task: Task) -> Readiness:
     """Tell whether the paint is enough."""
     problems = shared_problems(paint, n_classes=task.n_classes)
-    notices = shared_notices(paint, n_classes=task.n_classes)
+    notices = shared_notices(paint, n_classes=task.n_classes, names=task.class_names)
     if not problems:
         problems, notices = _problems(s, task), notices + _notices(paint, s)
     return Readiness(problems=problems, notices=notices)

@@ -13,7 +13,7 @@ from napari_mtseg.targets.paint_summary import (
 def readiness(paint: PaintSummary, s: JointShapeSettings, task: Task) -> Readiness:
     """Tell whether the paint is enough."""
     problems = shared_problems(paint, n_classes=task.n_classes)
-    notices = shared_notices(paint, n_classes=task.n_classes)
+    notices = shared_notices(paint, n_classes=task.n_classes, names=task.class_names)
     if not problems:
         problems, notices = _problems(paint, s, task), notices + _notices(paint, s)
     return Readiness(problems=problems, notices=notices)

@@ -83,7 +83,7 @@ class RecursiveApproximation(DrawnWeights):
 
     def readiness(self, paint: PaintSummary) -> Readiness:
         """Tell whether the paint on the training images is enough, and what to know."""
-        return readiness(paint, self.settings, n_classes=self.task.n_classes)
+        return readiness(paint, self.settings, self.task)
 
     def start(
         self,

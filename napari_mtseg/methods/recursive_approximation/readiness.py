@@ -1,7 +1,7 @@
 """Whether paint is enough for recursive approximation, and what else to know."""
 
 from napari_mtseg.domain.training_settings import pathway_problems
-from napari_mtseg.methods.protocol import Readiness
+from napari_mtseg.methods.protocol import Readiness, Task
 from napari_mtseg.methods.recursive_approximation.settings import (
     RecursiveApproximationSettings,
 )
@@ -13,7 +13,7 @@ from napari_mtseg.targets.paint_summary import (
 
 
 def readiness(
-    paint: PaintSummary, settings: RecursiveApproximationSettings, *, n_classes: int
+    paint: PaintSummary, settings: RecursiveApproximationSettings, task: Task
 ) -> Readiness:
     """Tell whether the paint is enough.
 
@@ -23,12 +23,12 @@ def readiness(
         Of the training images.
     settings : RecursiveApproximationSettings
         As asked for; 'auto' is not a demand.
-    n_classes : int
-        Classes of the project, without background.
+    task : Task
+        What the project asks for.
     """
-    problems = shared_problems(paint, n_classes=n_classes)
+    problems = shared_problems(paint, n_classes=task.n_classes)
     problems = problems or _problems(paint, settings)
-    notices = shared_notices(paint, n_classes=n_classes)
+    notices = shared_notices(paint, n_classes=task.n_classes, names=task.class_names)
     if not problems:
         notices += _notices(paint, settings)
     return Readiness(problems=problems, notices=notices)

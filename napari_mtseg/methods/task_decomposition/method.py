@@ -116,7 +116,9 @@ class TaskDecomposition(FixedLabels):
         if learns_scenes(s, self.task):
             third = second.replace("segmentation", "segmentation, scene", 1)
         rates = (1.0, s.second_rate, s.third_rate)
-        names = _told_apart((first, second, third))
+        names = (
+            f"stage {i} of 3: {n}" for i, n in enumerate((first, second, third), 1)
+        )
         ends = [0, s.steps // 3, 2 * s.steps // 3, s.steps]
         return tuple(
             Stage(name=name, steps=end - start, learning_rate=rate)
@@ -238,14 +240,7 @@ class TaskDecomposition(FixedLabels):
         except ModelError as error:
             if self.settings.encoder_weights != IMAGENET:
                 raise
-            return f"The encoder starts from random weights. {error}"
-
-
-def _told_apart(names: tuple[str, ...]) -> list[str]:
-    """Return names of stages, of which those that go on with the same say so."""
-    times = [names[:place].count(name) for place, name in enumerate(names)]
-    steps = ("", ", smaller steps", ", smallest steps")
-    return [f"{name}{steps[n]}" for name, n in zip(names, times, strict=True)]
+            return f"The encoder starts from random weights, with batch norm. {error}"
 
 
 METHOD = TaskDecomposition

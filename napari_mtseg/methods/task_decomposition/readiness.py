@@ -34,7 +34,7 @@ def takes_weights(s: TaskDecompositionSettings, task: Task) -> bool:
 
 def learns_scenes(s: TaskDecompositionSettings, task: Task) -> bool:
     """Tell whether the network has a head for scenes."""
-    return s.scenes != "off" and task.n_scenes > 1
+    return _wants_scenes(s) and task.n_scenes > 1
 
 
 def readiness(
@@ -42,10 +42,15 @@ def readiness(
 ) -> Readiness:
     """Tell whether paint and tags are enough, and what to know."""
     problems = shared_problems(paint, n_classes=task.n_classes)
-    notices = shared_notices(paint, n_classes=task.n_classes)
+    notices = shared_notices(paint, n_classes=task.n_classes, names=task.class_names)
     if not problems:
         problems = (*_network_problems(s, task), *_scene_problems(paint, s, task))
-        notices += (*_scene_notices(paint, s, task), *_weight_notices(s, task))
+    if not problems:
+        notices += (
+            *_scene_notices(paint, s, task),
+            *_tag_notices(paint, s),
+            *_weight_notices(s, task),
+        )
     return Readiness(problems=problems, notices=notices)
 
 
@@ -58,7 +63,8 @@ def adapted(
     """
     changes: dict[str, Any] = {}
     if s.scenes == "auto":
-        changes["scenes"] = "on" if _can_learn_scenes(paint, task) else "off"
+        learned = _wants_scenes(s) and _can_learn_scenes(paint, s, task)
+        changes["scenes"] = "on" if learned else "off"
     if s.class_weighting == "auto":
         changes["class_weighting"] = "off" if paint.is_exact else "on"
     if not has_weights and s.encoder_weights != NO_WEIGHTS:
@@ -66,8 +72,20 @@ def adapted(
     return s.changed(changes) if changes else s
 
 
-def _can_learn_scenes(paint: PaintSummary, task: Task) -> bool:
-    return task.n_scenes > 1 and len(paint.scenes) > 1
+def _wants_scenes(s: TaskDecompositionSettings) -> bool:
+    """Tell whether scenes are to be learned; without a context they have no place."""
+    return s.scenes == "on" or (s.scenes == "auto" and s.context)
+
+
+def _scenes_of(paint: PaintSummary, s: TaskDecompositionSettings) -> frozenset[int]:
+    """Return the scenes of images that are learned from."""
+    return paint.painted_scenes if s.unpainted == "none" else paint.scenes
+
+
+def _can_learn_scenes(
+    paint: PaintSummary, s: TaskDecompositionSettings, task: Task
+) -> bool:
+    return task.n_scenes > 1 and len(_scenes_of(paint, s)) > 1
 
 
 def _network_problems(s: TaskDecompositionSettings, task: Task) -> tuple[str, ...]:
@@ -85,53 +103,77 @@ def _network_problems(s: TaskDecompositionSettings, task: Task) -> tuple[str, ..
     if not s.context and (s.classes or s.scenes == "on"):
         problems.append(
             "context=false leaves no place for the tasks 'classes' and 'scenes'. Set "
-            "context=true, or classes=false and scenes=off."
+            "context=true, or classes=false, synchronise=false and scenes=off."
         )
-    if s.synchronise and not s.classes:
+    elif s.synchronise and not s.classes:
         problems.append(
             "synchronise=true keeps the classes in step, but classes is false. Set "
             "classes=true or synchronise=false."
         )
-    published = not wants_weights(s, task) or s.base_channels == PUBLISHED_BASE
-    if not published:
-        problems.append(
-            f"encoder_weights={s.encoder_weights} has {PUBLISHED_BASE} channels in its "
-            f"first stage, but base_channels is {s.base_channels}. Set "
-            f"base_channels={PUBLISHED_BASE} or encoder_weights={NO_WEIGHTS}."
+    return (*problems, *_weight_problems(s, task))
+
+
+def _weight_problems(s: TaskDecompositionSettings, task: Task) -> tuple[str, ...]:
+    if not wants_weights(s, task):
+        return ()
+    source = s.encoder_weights
+    if source != IMAGENET and not weights_at_hand(source):
+        return (
+            f"There is no file '{source}' with weights for the encoder. Set "
+            f"encoder_weights to the path of one, to {IMAGENET} or to {NO_WEIGHTS}.",
         )
-    elif wants_weights(s, task) and s.norm != "none":
-        problems.append(
-            f"encoder_weights={s.encoder_weights} were learned without normalisation, "
-            f"but norm is {s.norm}. Set norm=none or encoder_weights={NO_WEIGHTS}."
+    if s.base_channels != PUBLISHED_BASE or s.norm != "none":
+        return (
+            f"encoder_weights={source} needs base_channels={PUBLISHED_BASE} and "
+            f"norm=none, but they are {s.base_channels} and {s.norm}. Set both, or "
+            f"encoder_weights={NO_WEIGHTS}.",
         )
-    return tuple(problems)
+    return ()
 
 
 def _scene_problems(
     paint: PaintSummary, s: TaskDecompositionSettings, task: Task
 ) -> tuple[str, ...]:
-    if s.scenes != "on" or _can_learn_scenes(paint, task):
+    if s.scenes != "on" or _can_learn_scenes(paint, s, task):
         return ()
     return (
-        f"scenes=on needs training images of two scenes, but {_scenes_found(paint)}. "
-        "Tag the scene of some images, or set scenes=auto.",
+        f"scenes=on needs training images of two scenes, but {_scenes_found(paint, s)}."
+        " Tag the scene of some images, or set scenes=auto.",
     )
 
 
 def _scene_notices(
     paint: PaintSummary, s: TaskDecompositionSettings, task: Task
 ) -> tuple[str, ...]:
-    if s.scenes != "auto" or _can_learn_scenes(paint, task):
+    if not _wants_scenes(s):
         return ()
-    return (
-        f"Scenes are not learned: {_scenes_found(paint)} among the training images, "
-        "and it takes two. The third stage goes on with what the second learns.",
+    if not _can_learn_scenes(paint, s, task):
+        return (
+            f"Scenes are not learned: {_scenes_found(paint, s)} among the training "
+            "images, and it takes two. The third stage goes on with what the second "
+            "learns.",
+        )
+    known = _scenes_of(paint, s)
+    return tuple(
+        f"No training image is tagged with the scene '{name}': it cannot be learned."
+        for place, name in enumerate(task.scene_names)
+        if place not in known
     )
 
 
-def _scenes_found(paint: PaintSummary) -> str:
-    n = len(paint.scenes)
+def _scenes_found(paint: PaintSummary, s: TaskDecompositionSettings) -> str:
+    n = len(_scenes_of(paint, s))
     return "no image is tagged with a scene" if n == 0 else f"{n} scene is tagged"
+
+
+def _tag_notices(paint: PaintSummary, s: TaskDecompositionSettings) -> tuple[str, ...]:
+    if not (s.classes and paint.n_tag_conflicts):
+        return ()
+    noun = "image" if paint.n_tag_conflicts == 1 else "images"
+    return (
+        f"Paint contradicts the class tags of {paint.n_tag_conflicts} {noun}; there "
+        "the paint wins. Correct the tags or the paint.",
+    )
 
 
 def _weight_notices(s: TaskDecompositionSettings, task: Task) -> tuple[str, ...]:

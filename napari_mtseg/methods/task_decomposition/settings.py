@@ -45,7 +45,7 @@ class TaskDecompositionSettings(TrainingSettings):
     (the paper's ASPP), or level by level with skips."""
     low_memory: bool = setting(False, source="ours")
     """Reduce channels before the plain decoder enlarges the maps: a third of the
-    memory of a training step, and another network."""
+    memory of a training step, and other answers."""
     base_channels: int = setting(
         64, ge=1, le=512, step=1, source="paper", unit="channels"
     )

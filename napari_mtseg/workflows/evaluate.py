@@ -118,7 +118,7 @@ def with_answers(
     exact : ObjectMasks
         Exact objects.
     scene : int or None
-        The image's scene; None if it is not known.
+        The image's scene, as the prediction counts them; None if it is not known.
     known : ([Z,] Y, X) bool, optional
         True where the truth is known. A class that is not found counts as absent only
         where all is known.
@@ -186,7 +186,8 @@ def evaluate_project(  # noqa: PLR0913 - one argument per choice of the user
     ProjectError
         If no image is of the split.
     """
-    run = find_run(project.path, run_name).path.name
+    found_run = find_run(project.path, run_name)
+    run = found_run.path.name
     entries = _of_split(project, split)
     truth = (
         PaintedTruth(project, entries, split)
@@ -209,7 +210,7 @@ def evaluate_project(  # noqa: PLR0913 - one argument per choice of the user
             image_id=entry.id,
             name=entry.name,
         )
-        scene = project.annotation(entry).tags.scene
+        scene = _scene_of(entry, project, found_run.info.scenes)
         scores.append(with_answers(found, prediction, exact, scene=scene, known=known))
         if progress is not None:
             progress(len(scores), len(truth.entries))
@@ -223,6 +224,15 @@ def evaluate_project(  # noqa: PLR0913 - one argument per choice of the user
         images=tuple(scores),
         notices=truth.notices + _unit_notices(truth.entries),
     )
+
+
+def _scene_of(entry: ImageEntry, project: Project, told: Sequence[str]) -> int | None:
+    """Return the place of an image's scene among those that a run tells, by name."""
+    tagged = project.annotation(entry).tags.scene
+    if tagged is None or tagged >= len(project.info.scenes):
+        return None
+    name = project.info.scenes[tagged]
+    return told.index(name) if name in told else None
 
 
 def _class_scores(

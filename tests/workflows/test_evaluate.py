@@ -17,6 +17,8 @@ from napari_mtseg.domain.annotation import (
 from napari_mtseg.domain.errors import AnnotationError, ProjectError, RunError
 from napari_mtseg.domain.prediction import Prediction
 from napari_mtseg.domain.project import Split
+from napari_mtseg.storage.class_edits import add_scene
+from napari_mtseg.storage.image_tags import TagChange, set_tags
 from napari_mtseg.storage.prediction_files import save_prediction
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.run_folder import RunFolder, new_run_folder
@@ -291,3 +293,20 @@ def test_what_is_not_told_is_undefined():
     ).all()
     told = answered(present={}, scenes=(), scene=1)
     assert np.isnan(told.scene_accuracy)
+
+
+def test_scenes_are_compared_by_name(tmp_path):
+    project, before = project_of(tmp_path, {"a": "test", "b": "test"})
+    for name in ("day", "night"):
+        add_scene(project, name)
+    facts = before.info.model_dump(mode="json", exclude={"id", "created", "scenes"})
+    run = new_run_folder(project.path, {**facts, "scenes": ("night", "day")})
+    for name, scene in (("a", 0), ("b", 1)):
+        set_tags(project, [project.image(name)], TagChange(scene=scene))
+        told = replace(prediction_of(TRUTH), scenes=(0.1, 0.9))
+        folder = project.path / "predictions" / run.path.name / name
+        save_prediction(folder, told, spacing=(1.0, 1.0), unit="pixel")
+    found = evaluate_project(project, run.path.name, tmp_path / "masks")
+    # The second scene of the run is the project's first.
+    assert [image.scene_accuracy for image in found.images] == [1, 0]
+    assert found.answers()["scene_accuracy"].mean == 0.5

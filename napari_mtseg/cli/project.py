@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_mtseg.cli import project_info, project_labels, project_tags
+from napari_mtseg.cli import (
+    project_info,
+    project_labels,
+    project_scenes,
+    project_tags,
+)
 from napari_mtseg.cli.output import print_json, say
 from napari_mtseg.cli.progress import progress_bar
 from napari_mtseg.domain.errors import SettingsError
@@ -256,6 +261,7 @@ def relink(
 
 app.command("info")(project_info.show_info)
 app.command("tag")(project_tags.run_tag)
+app.command("scenes")(project_scenes.run_scenes)
 app.command("simulate")(project_labels.run_simulate)
 app.command("import")(project_labels.run_import)
 app.command("export")(project_labels.run_export)

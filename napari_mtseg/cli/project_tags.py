@@ -1,9 +1,7 @@
 """`mtseg project tag`: what images are as a whole, for many of them at once."""
 
-import csv
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,35 +10,14 @@ import typer
 from napari_mtseg.cli.output import print_json, say
 from napari_mtseg.cli.progress import progress_bar
 from napari_mtseg.cli.project_labels import AsJson, ProjectPath
+from napari_mtseg.cli.project_scenes import NO_SCENE, likeness_notes
+from napari_mtseg.cli.tag_table import ImageNames, Wish, quoted, table_in, words_in
 from napari_mtseg.domain.errors import ProjectError, SettingsError
 
 if TYPE_CHECKING:
     from napari_mtseg.domain.project import ImageEntry, ProjectInfo
     from napari_mtseg.storage.image_tags import Keep, TagChange
     from napari_mtseg.storage.project import Project
-
-NO_SCENE = "none"
-"""word that takes a scene away"""
-
-_COLUMNS = ("scene", "present", "absent")
-N_NAMED = 5
-"""unknown names that a sentence lists"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wish:
-    """What is said about some images, in the words of the command line or a table."""
-
-    scene: str = ""
-    """scene, NO_SCENE, or '' to leave it as it is"""
-    present: tuple[str, ...] = ()
-    """classes that occur"""
-    absent: tuple[str, ...] = ()
-    """classes that do not occur"""
-    unknown: tuple[str, ...] = ()
-    """classes of which nothing is said any more"""
-    exhaustive: "bool | Keep" = "keep"
-    """whether every object is marked"""
 
 
 def run_tag(  # noqa: PLR0913 - one argument per option
@@ -53,7 +30,7 @@ def run_tag(  # noqa: PLR0913 - one argument per option
         str, typer.Option(help="Scene of these images; none takes it away.")
     ] = "",
     present: Annotated[
-        str, typer.Option(help="Classes that occur in them, separated by commas.")
+        str, typer.Option(help="Classes that occur in them, separated by , or ;.")
     ] = "",
     absent: Annotated[
         str, typer.Option(help="Classes that do not occur in them.")
@@ -72,7 +49,7 @@ def run_tag(  # noqa: PLR0913 - one argument per option
         Path | None,
         typer.Option(
             help="CSV file with the column name, and any of scene, present and absent "
-            "(classes separated by semicolons).",
+            "(classes separated by ; or ,). Other columns are passed over.",
             metavar="FILE.csv",
         ),
     ] = None,
@@ -91,9 +68,9 @@ def run_tag(  # noqa: PLR0913 - one argument per option
 
     wish = Wish(
         scene=scene.strip(),
-        present=_words(present, ","),
-        absent=_words(absent, ","),
-        unknown=_words(unknown, ","),
+        present=words_in(present),
+        absent=words_in(absent),
+        unknown=words_in(unknown),
         exhaustive="keep" if exhaustive is None else exhaustive,
     )
     _check_given(wish, names or (), table)
@@ -102,12 +79,17 @@ def run_tag(  # noqa: PLR0913 - one argument per option
         chosen = _named(opened, names) if names else opened.images
         wishes = {entry.id: wish for entry in chosen}
     else:
-        wishes = _wishes_in(opened, table)
+        wishes, passed_over = table_in(opened, table, may_add=add_scenes)
+        if passed_over:
+            say(f"columns passed over: {', '.join(passed_over)}")
     new = _new_scenes(opened, wishes.values(), may_add=add_scenes)
     _check_classes(opened.info, wishes.values())
+    notes = likeness_notes(new, opened.info.scenes, project=opened.path.name)
     with opened.annotation_lock():
         changed = _carry_out(opened, wishes, new)
     _show(opened, wishes, changed, new, as_json=as_json)
+    for note in notes:
+        say(note)
 
 
 def _check_given(wish: Wish, names: Sequence[str], table: Path | None) -> None:
@@ -121,7 +103,7 @@ def _check_given(wish: Wish, names: Sequence[str], table: Path | None) -> None:
             "--table says it image by image and goes with no names and no other tags. "
             "Give the table alone, or the tags without it."
         )
-    listed = Counter(_classes_of(wish))
+    listed = Counter(wish.classes)
     twice = [name for name, n in listed.items() if n > 1]
     if twice:
         raise SettingsError(
@@ -132,83 +114,21 @@ def _check_given(wish: Wish, names: Sequence[str], table: Path | None) -> None:
 
 def _named(project: "Project", names: Sequence[str]) -> "tuple[ImageEntry, ...]":
     """Return an image per name: its id, or its file name with or without ending."""
-    from napari_mtseg.workflows.mask_files import stem_of
-
-    by_id = {entry.id: entry for entry in project.images}
-    by_name: dict[str, dict[str, ImageEntry]] = {}
-    for entry in project.images:
-        for name in (entry.name, stem_of(entry.name)):
-            by_name.setdefault(name, {})[entry.id] = entry
-    meant = [{n: by_id[n]} if n in by_id else by_name.get(n, {}) for n in names]
+    images = ImageNames(project)
+    meant = [images.called(name) for name in names]
     missing = [name for name, found in zip(names, meant, strict=True) if not found]
     if missing:
         raise ProjectError(
-            f"The project '{project.info.name}' has no image {_quoted(missing)}. "
+            f"The project '{project.info.name}' has no image {quoted(missing)}. "
             f"List them with 'mtseg project info {project.path.name}'."
         )
     for name, found in zip(names, meant, strict=True):
         if len(found) > 1:
             raise ProjectError(
                 f"'{name}' is the name of {len(found)} images of the project. Name "
-                f"them by their ids, such as '{min(found)}'."
+                f"them by their ids, such as '{found[0].id}'."
             )
-    return tuple(next(iter(found.values())) for found in meant)
-
-
-def _wishes_in(project: "Project", path: Path) -> dict[str, Wish]:
-    """Return image id -> what a table says of it."""
-    rows = _rows(path)
-    wishes: dict[str, Wish] = {}
-    entries = _named(project, [row["name"] for row in rows])
-    for entry, row in zip(entries, rows, strict=True):
-        wish = Wish(
-            scene=row["scene"],
-            present=_words(row["present"], ";"),
-            absent=_words(row["absent"], ";"),
-        )
-        both = set(wish.present) & set(wish.absent)
-        if both:
-            raise SettingsError(
-                f"The table '{path.name}' says of '{row['name']}' that "
-                f"'{min(both)}' is present and absent. Keep one of them."
-            )
-        if wishes.setdefault(entry.id, wish) != wish:
-            raise SettingsError(
-                f"The table '{path.name}' has two different lines for "
-                f"'{row['name']}'. Keep one of them."
-            )
-    return wishes
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    """Return the lines of a table; what a line or the table lacks is ''."""
-    if not path.is_file():
-        raise SettingsError(f"The table '{path}' does not exist. Check the path.")
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            table = csv.DictReader(file, restval="")
-            columns = tuple(name.strip() for name in table.fieldnames or ())
-            table.fieldnames = columns
-            _check_columns(path, columns)
-            found = [
-                {key: (row.get(key) or "").strip() for key in ("name", *_COLUMNS)}
-                for row in table
-            ]
-    except (UnicodeDecodeError, csv.Error):
-        raise SettingsError(
-            f"The table '{path.name}' is no CSV file in UTF-8. Save it as one."
-        ) from None
-    return [row for row in found if any(row.values())]
-
-
-def _check_columns(path: Path, columns: Sequence[str]) -> None:
-    unknown = [c for c in columns if c not in {"name", *_COLUMNS}]
-    if "name" not in columns or len(columns) == 1 or unknown:
-        raise SettingsError(
-            f"The table '{path.name}' has the columns {', '.join(columns) or 'none'} "
-            f"but needs 'name' and any of {', '.join(_COLUMNS)}, separated by commas. "
-            "Rename or remove columns."
-        )
+    return tuple(found[0] for found in meant)
 
 
 def _new_scenes(
@@ -221,7 +141,7 @@ def _new_scenes(
     if new and not may_add:
         has = f"only {', '.join(scenes)}" if scenes else "none yet"
         raise SettingsError(
-            f"The project has no scene {_quoted(new)}, {has}. Check the name, or add "
+            f"The project has no scene {quoted(new)}, {has}. Check the name, or add "
             "it with --add-scenes."
         )
     return new
@@ -229,11 +149,11 @@ def _new_scenes(
 
 def _check_classes(info: "ProjectInfo", wishes: Iterable[Wish]) -> None:
     classes = [c.name for c in info.classes]
-    named = dict.fromkeys(c for w in wishes for c in _classes_of(w))
+    named = dict.fromkeys(c for w in wishes for c in w.classes)
     unknown = [name for name in named if name not in classes]
     if unknown:
         raise SettingsError(
-            f"The project has no class {_quoted(unknown)}, only {', '.join(classes)}. "
+            f"The project has no class {quoted(unknown)}, only {', '.join(classes)}. "
             "Check the name."
         )
 
@@ -295,23 +215,9 @@ def _show(
     say(f"{_images(len(changed))} tagged" + f", {already} so already" * bool(already))
     if info.scenes:
         say(f"scene not given: {_images(len(without_scene))}")
-    if any(_classes_of(wish) for wish in wishes.values()):
+    if any(wish.classes for wish in wishes.values()):
         left = ", ".join(f"{name} {n}" for name, n in unknown.items() if n)
         say(f"images without a tag of a class: {left or 'none'}")
-
-
-def _classes_of(wish: Wish) -> tuple[str, ...]:
-    return (*wish.present, *wish.absent, *wish.unknown)
-
-
-def _words(text: str, separator: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(separator) if word.strip())
-
-
-def _quoted(names: Sequence[str]) -> str:
-    shown = ", ".join(f"'{name}'" for name in names[:N_NAMED])
-    more = len(names) - N_NAMED
-    return shown + f" and {more} more" * (more > 0)
 
 
 def _images(n: int) -> str:

@@ -27,6 +27,15 @@ from napari_mtseg.storage.prediction_files import (
 
 _ID = Qt.ItemDataRole.UserRole
 
+_ONLY_TIP = (
+    "List only the images whose segmentation shows other classes than the image as a "
+    "whole looks to hold: often the segmentation failed there"
+)
+_NONE_TIP = (
+    "There is none: on every predicted image the segmentation shows the classes that "
+    "the image as a whole looks to hold"
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class PredictedImage:
@@ -40,6 +49,8 @@ class PredictedImage:
     """what the prediction says of the image as a whole, in words"""
     doubts: tuple[str, ...] = ()
     """classes about which class prediction and segmentation disagree"""
+    tells_classes: bool = False
+    """True if there is a class prediction, so that they can disagree"""
 
 
 class PredictedImages(QGroupBox):
@@ -61,10 +72,6 @@ class PredictedImages(QGroupBox):
         self._images: tuple[PredictedImage, ...] = ()
         self._only = QCheckBox(self)
         self._only.setObjectName("only_doubtful")
-        self._only.setToolTip(
-            "List only the images whose segmentation shows other classes than the "
-            "image as a whole looks to hold: often the segmentation failed there"
-        )
         self._back = named_button("previous_predicted", "◀ Previous", self)
         self._next = named_button("next_predicted", "Next ▶", self)
         column = QVBoxLayout(self)
@@ -83,7 +90,9 @@ class PredictedImages(QGroupBox):
         self._images = tuple(images)
         n_doubtful = sum(bool(image.doubts) for image in images)
         self._only.setText(f"Only where classes disagree {DOUBT} ({n_doubtful:,})")
-        self._only.setVisible(n_doubtful > 0)
+        self._only.setVisible(any(i.tells_classes or i.doubts for i in self._images))
+        self._only.setEnabled(n_doubtful > 0)
+        self._only.setToolTip(_ONLY_TIP if n_doubtful else _NONE_TIP)
         if n_doubtful == 0:
             self._only.setChecked(False)
         self.setVisible(bool(images))
@@ -173,6 +182,7 @@ def _predicted_image(
         name=name,
         scores=scores_in_words(answer),
         doubts=tuple(called[c] for c in answer.disagreeing),
+        tells_classes=bool(answer.present),
     )
 
 

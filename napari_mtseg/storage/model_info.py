@@ -30,7 +30,7 @@ class Provenance(Settings):
     measured_on: str = ""
     """what the metrics were measured on; empty where nothing was measured"""
     trained_on: tuple[str, ...] = ()
-    """SHA-256 of each training image"""
+    """SHA-256 of each training image, painted or learned from by its tags only"""
     n_images: int = 0
     """training images on which something was painted"""
     n_full: int = 0
@@ -39,6 +39,8 @@ class Provenance(Settings):
     """of these, images with partial masks"""
     n_scribbled: int = 0
     """of these, images with scribbles"""
+    n_tagged_only: int = 0
+    """images without paint, beside these, that were learned from by their tags"""
     notes: tuple[str, ...] = ()
     """what whoever trained it was told when it began, a sentence each"""
 

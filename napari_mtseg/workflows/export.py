@@ -1,7 +1,10 @@
 """A run's best weights as a model folder that works without the project."""
 
 import math
+from collections.abc import Collection
 from pathlib import Path
+
+import torch
 
 from napari_mtseg.methods.catalog import entry
 from napari_mtseg.storage.model_folder import check_is_free, is_zip_name, save_model
@@ -11,7 +14,7 @@ from napari_mtseg.storage.run_folder import RunFolder, find_run
 from napari_mtseg.storage.snapshot import load_snapshot
 from napari_mtseg.targets.paint_summary import summarise
 from napari_mtseg.workflows.runs import method_of
-from napari_mtseg.workflows.trained_model import model_of_run
+from napari_mtseg.workflows.trained_model import model_of_run, trained_method
 from napari_mtseg.workflows.validation import Validation
 
 
@@ -54,7 +57,8 @@ def export_model(
     found, tensors = model_of_run(project, run)
     name = out.stem if is_zip_name(out) else out.resolve().name
     info = with_training_facts(found.changed({"name": name}), project, run)
-    save_model(out, info, tensors, card=model_card(info))
+    card = model_card(info, tells=_told_of_whole_images(info))
+    save_model(out, info, tensors, card=card)
     return out
 
 
@@ -62,17 +66,19 @@ def with_training_facts(info: ModelInfo, project: Project, run: RunFolder) -> Mo
     """Add what the model was trained and measured on to its provenance."""
     snapshot = load_snapshot(project, run.snapshot_file)
     train = [(e, snapshot.annotation(e)) for e in snapshot.images if e.split == "train"]
-    painted = [(entry, paint) for entry, paint in train if not paint.is_empty]
-    spacing = snapshot.images[0].spacing
-    paint = summarise([annotation for _, annotation in painted], spacing=spacing)
     method = method_of(run.info, snapshot, project)
+    tagged = [(e, a) for e, a in train if a.is_empty and method.uses(a)]
+    painted = [(e, a) for e, a in train if not a.is_empty]
+    spacing = snapshot.images[0].spacing
+    paint = summarise([annotation for _, annotation in train], spacing=spacing)
     provenance = info.provenance.changed(
         {
-            "trained_on": tuple(entry.fingerprint for entry, _ in painted),
+            "trained_on": tuple(e.fingerprint for e, _ in (*painted, *tagged)),
             "n_images": paint.n_images,
             "n_full": paint.n_full,
             "n_partial": paint.n_partial,
             "n_scribbled": paint.n_scribbled,
+            "n_tagged_only": summarise([a for _, a in tagged]).n_tagged_only,
             "notes": method.readiness(paint).notices,
         }
     )
@@ -86,12 +92,22 @@ def with_training_facts(info: ModelInfo, project: Project, run: RunFolder) -> Mo
     return info.changed({"provenance": provenance})
 
 
-def model_card(info: ModelInfo) -> str:
-    """Return the model's description for people, as Markdown."""
+def model_card(info: ModelInfo, *, tells: Collection[str] = ()) -> str:
+    """Return the model's description for people, as Markdown.
+
+    Parameters
+    ----------
+    info : ModelInfo
+        What is known of it.
+    tells : collection of {'classes', 'scenes'}
+        What it tells of an image as a whole.
+    """
     facts, method = info.provenance, entry(info.method)
     names = ", ".join(c.name for c in info.classes)
     sections = {
-        "What it segments": f"{names}, in {_kind_of_images(info)}.",
+        "What it segments": (
+            f"{names}, in {_kind_of_images(info)}.{_whole_image(info, tells)}"
+        ),
         "How it was trained": (
             f"Method: {method.title}, `{info.method}`. {method.summary} "
             f"Source: {method.source}.\n\n"
@@ -110,11 +126,29 @@ def model_card(info: ModelInfo) -> str:
             "its results before you rely on them, and measure it on images that took "
             "no part in the training: `mtseg evaluate`."
         ),
-        "How to use it": _usage(info),
+        "How to use it": _usage(info, has_answers=bool(tells)),
     }
     body = "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items())
     versions = ", ".join(f"{name} {value}" for name, value in facts.versions.items())
     return f"# {info.name}\n\n{body}\n\nMade with {versions}.\n"
+
+
+def _told_of_whole_images(info: ModelInfo) -> Collection[str]:
+    """Return which of 'classes' and 'scenes' a model tells of an image as a whole."""
+    with torch.device("meta"):
+        network = trained_method(info).network()
+    heads: Collection[str] = getattr(network, "image_heads", ())
+    return frozenset(heads)
+
+
+def _whole_image(info: ModelInfo, tells: Collection[str]) -> str:
+    """Return what a model tells of an image as a whole, as a sentence or nothing."""
+    parts = []
+    if "classes" in tells:
+        parts.append("which of these classes occur in it")
+    if "scenes" in tells:
+        parts.append(f"its scene, one of {', '.join(info.scenes)}")
+    return f" Of an image as a whole it tells {' and '.join(parts)}." if parts else ""
 
 
 def _kind_of_images(info: ModelInfo) -> str:
@@ -139,7 +173,12 @@ def _trained_on(info: ModelInfo) -> str:
         (facts.n_scribbled, "scribbles"),
     )
     parts = [f"{kind} on {n}" for n, kind in kinds if n]
-    return f"Trained on {_images(facts.n_images)}: {', '.join(parts) or 'no paint'}."
+    paint = f"{_images(facts.n_images)}: {', '.join(parts) or 'no paint'}"
+    n = facts.n_tagged_only
+    tags = (
+        f"; {_images(n)} more only by {'its' if n == 1 else 'their'} tags" if n else ""
+    )
+    return f"Trained on {paint}{tags}."
 
 
 def _notes(info: ModelInfo) -> dict[str, str]:
@@ -172,10 +211,15 @@ def _metric_name(name: str, info: ModelInfo) -> str:
     return name
 
 
-def _usage(info: ModelInfo) -> str:
+def _usage(info: ModelInfo, *, has_answers: bool) -> str:
     name = info.name
+    answers = (
+        "What it tells of each image as a whole is a row of `image_answers.csv`, which "
+        "is written with the results.\n\n"
+    )
     return (
         f"```\nmtseg predict {name} IMAGES --out results\n```\n\n"
+        f"{answers if has_answers else ''}"
         "or from Python, on a NumPy array:\n\n"
         "```python\n"
         "from napari_mtseg import load_model\n\n"

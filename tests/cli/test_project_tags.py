@@ -153,20 +153,102 @@ def test_wrong_wishes_are_one_sentence(project, words, sentence):
         ("name,kind\na,day\n", "has the columns name, kind but needs 'name' and any"),
         ("name\na\n", "has the columns name but needs 'name' and any of scene,"),
         ("", "has the columns none but needs"),
-        ("name,scene\na,dusk\nb,dawn\n", "has no scene 'dusk', 'dawn', only day"),
-        ("name,present\na,dirt\n", "has no class 'dirt', only cell, debris."),
-        ("name,scene\nx,day\ny,day\n", "has no image 'x', 'y'. List them"),
-        ("name,scene\na,day\na.ome.tif,night\n", "two different lines for 'a.ome.tif'"),
-        ("name,present,absent\na,cell,cell\n", "'cell' is present and absent. Keep"),
+        ("Name,name ,scene\na,b,day\n", "has the column 'name' twice. Remove one."),
+        (
+            "name,scene\na,dusk\n",
+            "row 2: the project has no scene 'dusk', only day, ni",
+        ),
+        ("name,present\na,dirt\n", "row 2: the project has no class 'dirt', only cell"),
+        ("name,scene\na,day\n\nx,day\n", "row 4: the project has no image 'x'"),
+        ("name,scene\n,day\n", "row 2: names no image"),
+        (
+            "name,scene\na,day\na.ome.tif,night\n",
+            "row 3: says of 'a.ome.tif' something else than row 2",
+        ),
+        ("name,present,absent\na,cell,cell\n", "row 2: 'cell' is present and absent"),
+        ("name,present\na,cell,debris\n", "row 2: has 3 cells for 2 columns; put a"),
     ],
 )
-def test_a_wrong_table_is_one_sentence_and_changes_nothing(
-    project, tmp_path, text, sentence
-):
+def test_a_wrong_table_is_said_and_changes_nothing(project, tmp_path, text, sentence):
     result = mtseg("tag", project.path, "--table", write_table(tmp_path, text))
     assert isinstance(result.exception, MtsegError), result.output
     assert sentence in str(result.exception)
     assert not list(project.path.glob("annotations/*/annotation.json"))
+
+
+def test_each_problem_of_a_table_gets_a_line(project, tmp_path):
+    text = "name,scene,absent\nx,day,\na,dusk,dirt\nb,night,debris\n"
+    result = mtseg("tag", project.path, "--table", write_table(tmp_path, text))
+    assert str(result.exception).splitlines() == [
+        "The table 'tags.csv' has 3 problems, so nothing was tagged. Correct it and "
+        "try again.",
+        "row 2: the project has no image 'x'",
+        "row 3: the project has no scene 'dusk', only day, night; --add-scenes adds it",
+        "row 3: the project has no class 'dirt', only cell, debris",
+    ]
+    assert tags(project, "b.tif") == Tags()
+
+
+def test_the_same_problem_of_many_rows_is_one_line(project, tmp_path):
+    rows = "".join(f"{'abc'[i % 3]},dusk\n" for i in range(7)) + "x,day\n"
+    table = write_table(tmp_path, f"name,scene\n{rows}")
+    result = mtseg("tag", project.path, "--table", table)
+    assert str(result.exception).splitlines()[1:] == [
+        "rows 2, 3, 4, 5, 6 and 2 more: the project has no scene 'dusk', only day, "
+        "night; --add-scenes adds it",
+        "row 9: the project has no image 'x'",
+    ]
+
+
+def test_of_many_problems_ten_are_told(project, tmp_path):
+    text = "name,scene\n" + "".join(f"x{i},day\n" for i in range(14))
+    result = mtseg("tag", project.path, "--table", write_table(tmp_path, text))
+    lines = str(result.exception).splitlines()
+    assert lines[0].startswith("The table 'tags.csv' has 14 problems")
+    assert lines[10:] == ["row 11: the project has no image 'x9'", "and 4 more"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        " NAME , Scene,Present\na,night,cell;debris\n",
+        "name;scene;present\na;night;cell,debris\n",
+        'Name;Scene;Present\na;night;"cell;debris"\n',
+        "name\tscene\tpresent\na\tnight\t cell , debris \n",
+        'name,scene,present\na,night,"cell,debris",,\n',
+        "\n\nname,scene,present\r\na,night,cell;debris\r\n",
+    ],
+)
+def test_a_table_is_read_as_programs_write_it(project, tmp_path, text):
+    done = mtseg("tag", project.path, "--table", write_table(tmp_path, text))
+    assert done.exit_code == 0, done.exception
+    assert tags(project, "a.ome.tif") == Tags(scene=1, present={1: True, 2: True})
+
+
+def test_other_columns_are_passed_over_and_named(project, tmp_path):
+    text = "notes,name,Date taken,scene,\nblurry,a,May 3,day,\n"
+    done = mtseg("tag", project.path, "--table", write_table(tmp_path, text))
+    assert done.exit_code == 0, done.exception
+    assert done.stderr.splitlines()[0] == "columns passed over: notes, Date taken"
+    assert tags(project, "a.ome.tif") == Tags(scene=0)
+
+
+def test_classes_are_parted_by_semicolons_too(project):
+    done = mtseg("tag", project.path, "a", "--present", "cell; debris")
+    assert done.exit_code == 0, done.exception
+    assert tags(project, "a.ome.tif") == Tags(present={1: True, 2: True})
+
+
+def test_a_new_scene_that_is_much_like_another_is_added_and_noted(project, tmp_path):
+    table = write_table(tmp_path, "name,scene\na,nigth\nb,dusk\n")
+    done = mtseg("tag", project.path, "--table", table, "--add-scenes")
+    assert done.exit_code == 0, done.exception
+    assert tags(project, "a.ome.tif") == Tags(scene=2)
+    notes = [line for line in done.stderr.splitlines() if line.startswith("note")]
+    assert notes == [
+        "note: the new scene 'nigth' is much like 'night'; remove it with 'mtseg "
+        "project scenes p.mtseg --remove nigth' if it is a typing error."
+    ]
 
 
 def test_a_table_that_is_no_text_is_said(project, tmp_path):

@@ -358,7 +358,9 @@ def test_images_on_which_classes_disagree_are_marked_and_found(
     assert found.currentRow() == 2
 
 
-def test_the_filter_goes_when_nothing_disagrees_any_more(qtbot, page, state, project):
+def test_where_nothing_disagrees_the_filter_says_so_and_cannot_be_ticked(
+    qtbot, page, state, project
+):
     run = trained_run(project)
     first, second, _ = project.images
     predict_telling(project, run, first, disagreeing=True)
@@ -371,8 +373,19 @@ def test_the_filter_goes_when_nothing_disagrees_any_more(qtbot, page, state, pro
     predict_telling(project, run, first, disagreeing=False)
     state.predictions_changed.emit()
     qtbot.waitUntil(lambda: len(lines(page)) == 2)
-    assert only.isHidden()
+    assert only.text() == "Only where classes disagree ⚠ (0)"
+    assert not only.isHidden()
+    assert not only.isEnabled()
     assert not only.isChecked()
+    assert only.toolTip().startswith("There is none: on every predicted image")
+
+
+def test_without_class_predictions_there_is_no_filter(qtbot, page, state, project):
+    run = trained_run(project)
+    predict(project, run, project.images[0])
+    state.runs_changed.emit()
+    qtbot.waitUntil(lambda: len(lines(page)) == 1)
+    assert page.findChild(QCheckBox, "only_doubtful").isHidden()
 
 
 def test_what_is_said_of_the_image_comes_and_goes_with_its_prediction(

@@ -12,7 +12,12 @@ from napari_mtseg.domain.annotation import (
     Tags,
     empty_annotation,
 )
-from napari_mtseg.domain.errors import ProjectError, SettingsError, StorageError
+from napari_mtseg.domain.errors import (
+    AnnotationError,
+    ProjectError,
+    SettingsError,
+    StorageError,
+)
 from napari_mtseg.storage import class_edits
 from napari_mtseg.storage.class_edits import (
     add_class,
@@ -21,10 +26,12 @@ from napari_mtseg.storage.class_edits import (
     images_with_class,
     recolour_class,
     remove_class,
+    remove_scene,
     rename_class,
     rename_scene,
     without_class,
 )
+from napari_mtseg.storage.image_tags import TagChange, set_each_tags, tags_of
 from napari_mtseg.storage.project import Project
 from tests.tiny_run import write_image
 
@@ -131,6 +138,8 @@ def test_what_is_no_colour_is_refused(project):
         lambda p: images_with_class(p, 0),
         lambda p: remove_class(p, 9),
         lambda p: rename_scene(p, 1, "x"),
+        lambda p: remove_scene(p, 1),
+        lambda p: remove_scene(p, -1),
     ],
 )
 def test_a_number_that_is_none_is_a_callers_mistake(project, edit):
@@ -291,3 +300,68 @@ def test_a_full_disk_changes_nothing(project, monkeypatch):
             remove_class(project, 2)
     assert names(project) == names(again(project)) == ["a", "b", "c"]
     assert row(again(project), 1) == [1, 4, 5]
+
+
+# --- Scenes --------------------------------------------------------------------
+
+
+def scenes_of(project: Project) -> list[int | None]:
+    return [tags_of(project, entry).scene for entry in project.images]
+
+
+@pytest.fixture
+def tagged(project):
+    """Scenes day, dusk and night, one of each on the three images."""
+    add_scene(project, "dusk")
+    add_scene(project, "night")
+    said = {e.id: TagChange(scene=i) for i, e in enumerate(project.images)}
+    set_each_tags(project, said)
+    return project
+
+
+def test_a_removed_scene_is_no_tag_any_more_and_later_ones_move_up(tagged):
+    assert remove_scene(tagged, 1) == (tagged.images[1],)
+    for found in (tagged, again(tagged)):
+        assert found.info.scenes == ("day", "night")
+        assert scenes_of(found) == [0, None, 1]
+    assert not (tagged.path / "class_edit").exists()
+
+
+def test_removing_a_scene_leaves_paint_and_other_tags_alone(tagged):
+    labels = sorted(tagged.path.glob("annotations/*/*/**/*"))
+    before = [file.stat().st_mtime_ns for file in labels]
+    remove_scene(tagged, 1)
+    assert [file.stat().st_mtime_ns for file in labels] == before
+    assert row(tagged, 1) == [1, 4, 5]
+    assert tags_of(tagged, tagged.images[1]) == Tags(present={1: False, 3: True})
+
+
+def test_removing_a_scene_writes_nothing_for_images_without_annotation(project):
+    remove_scene(project, 0)
+    assert project.info.scenes == again(project).info.scenes == ()
+    assert not project.annotation_folder(project.images[2]).exists()
+
+
+# Note written, two tags (of dusk and night), project.json, note cleared.
+@pytest.mark.parametrize("call", [1, 2, 3, 4, 5])
+def test_a_crash_leaves_the_scene_everywhere_or_nowhere(tagged, monkeypatch, call):
+    with monkeypatch.context() as patched:
+        patched.setattr(class_edits, "N_THREADS", 1)
+        crash_at(patched, "write_json", call)
+        with pytest.raises(_Crash):
+            remove_scene(tagged, 1)
+    found, removed = again(tagged), call > 1
+    assert found.info.scenes == (
+        ("day", "night") if removed else ("day", "dusk", "night")
+    )
+    assert scenes_of(found) == ([0, None, 1] if removed else [0, 1, 2])
+    assert row(found, 1) == [1, 4, 5]
+
+
+def test_a_damaged_annotation_keeps_every_scene(tagged):
+    file = tagged.annotation_folder(tagged.images[2]) / "annotation.json"
+    file.write_text("{}")
+    with pytest.raises(AnnotationError, match="is damaged"):
+        remove_scene(tagged, 1)
+    assert again(tagged).info.scenes == ("day", "dusk", "night")
+    assert tags_of(tagged, tagged.images[1]).scene == 1

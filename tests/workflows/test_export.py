@@ -7,11 +7,13 @@ import pytest
 from napari_mtseg.domain.annotation import empty_annotation
 from napari_mtseg.domain.errors import ModelError, RunError
 from napari_mtseg.storage.checkpoint import load_checkpoint, save_checkpoint
+from napari_mtseg.storage.class_edits import add_scene
+from napari_mtseg.storage.image_tags import TagChange, set_tags
 from napari_mtseg.storage.model_folder import load_model_folder
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.write import write_json
 from napari_mtseg.workflows.export import export_model
-from tests.tiny_run import tiny_project, tiny_run
+from tests.tiny_run import tiny_project, tiny_run, write_image
 
 
 @pytest.fixture
@@ -68,6 +70,62 @@ def test_the_card_tells_what_the_labels_could_not_teach(tmp_path: Path):
     )
     card = (written / "README.md").read_text()
     assert f"## Notes\n\nSaid when the training began:\n\n- {note}\n" in card
+
+
+_SMALL = {"levels": 6, "width": 8, "hidden": 8, "low_memory": True}
+TELLING = {**_SMALL, "encoder_weights": "none", "norm": "batch"}
+
+
+@pytest.fixture
+def tagged(project: Project, tmp_path: Path) -> Project:
+    """Two more training images, of which nothing is known but their scenes."""
+    for scene, name in enumerate(("day", "night")):
+        add_scene(project, name)
+        entry = project.add_image(write_image(tmp_path / f"{name}.tif", seed=7 + scene))
+        set_tags(project, [entry], TagChange(scene=scene))
+    return project
+
+
+def test_a_card_names_the_scenes_and_the_table_of_answers(
+    tagged: Project, tmp_path: Path
+):
+    settings = {**TELLING, "scenes": "on"}
+    tiny_run(tagged, method="task_decomposition", settings=settings)
+    written = export_model(tagged, None, tmp_path / "m")
+    facts = load_model_folder(written)[0].provenance
+    assert (facts.n_images, facts.n_tagged_only, len(facts.trained_on)) == (1, 2, 3)
+    card = (written / "README.md").read_text()
+    for text in (
+        "nucleus, in 2D images with 1 channel. Of an image as a whole it tells which "
+        "of these classes occur in it and its scene, one of day, night.",
+        "Trained on 1 image: full masks on 1; 2 images more only by their tags.",
+        "is a row of `image_answers.csv`, which is written with the results.",
+    ):
+        assert text in card
+
+
+def test_a_card_of_a_model_that_learns_no_tags_names_none(
+    tagged: Project, tmp_path: Path
+):
+    tiny_run(tagged)
+    written = export_model(tagged, None, tmp_path / "m")
+    facts = load_model_folder(written)[0].provenance
+    assert (facts.n_images, facts.n_tagged_only, len(facts.trained_on)) == (1, 0, 1)
+    card = (written / "README.md").read_text()
+    assert "Trained on 1 image: full masks on 1. Weights" in card
+    assert "scene" not in card
+    assert "image_answers" not in card
+
+
+def test_the_card_of_a_model_that_tells_classes_alone_names_no_scene(
+    tagged: Project, tmp_path: Path
+):
+    settings = {**TELLING, "scenes": "off"}
+    tiny_run(tagged, method="task_decomposition", settings=settings)
+    card = (export_model(tagged, None, tmp_path / "m") / "README.md").read_text()
+    assert "it tells which of these classes occur in it.\n" in card
+    assert "full masks on 1. Weights" in card
+    assert "`image_answers.csv`" in card
 
 
 def test_a_card_without_metrics_says_not_measured(project: Project, tmp_path: Path):

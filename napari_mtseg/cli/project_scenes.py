@@ -43,7 +43,7 @@ def run_scenes(
 
     Earlier runs and models keep the scenes that they were trained with.
 
-    Example: `mtseg project scenes cells.mtseg --rename nigth night`
+    Example: `mtseg project scenes cells.mtseg --rename nigh night`
     """
     from napari_mtseg.storage.project import Project
 

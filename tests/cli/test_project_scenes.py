@@ -22,7 +22,7 @@ def mtseg(*words):
 @pytest.fixture
 def project(tmp_path):
     """a shows the day, b and c the mistyped scene, d the night, e nothing."""
-    scenes = ["day", "nigth", "night"]
+    scenes = ["day", "nigh", "night"]
     made = Project.create(tmp_path / "p", classes=["cell"], scenes=scenes)
     for seed, name in enumerate("abcde"):
         made.add_image(write_image(tmp_path / f"{name}.tif", (4, 6), seed=seed))
@@ -41,7 +41,7 @@ def test_scenes_are_listed_with_their_number_of_images(project):
     assert shown.exit_code == 0, shown.output
     assert shown.stdout.splitlines() == [
         "day    1 image",
-        "nigth  2 images",
+        "nigh  2 images",
         "night  1 image",
     ]
     assert shown.stderr == "scene not given: 1 image\n"
@@ -50,7 +50,7 @@ def test_scenes_are_listed_with_their_number_of_images(project):
 def test_scripts_get_the_counts_as_json(project):
     shown = mtseg("scenes", project.path, "--json")
     assert json.loads(shown.stdout) == {
-        "scenes": {"day": 1, "nigth": 2, "night": 1},
+        "scenes": {"day": 1, "nigh": 2, "night": 1},
         "without_scene": ["e"],
         "untagged": [],
     }
@@ -64,9 +64,9 @@ def test_a_project_without_scenes_says_how_to_add_one(tmp_path):
 
 
 def test_a_mistyped_scene_is_removed(project):
-    done = mtseg("scenes", project.path, "--remove", "nigth", "--json")
+    done = mtseg("scenes", project.path, "--remove", "nigh", "--json")
     assert done.exit_code == 0, done.output
-    assert done.stderr == "removed the scene nigth; 2 images had it\n"
+    assert done.stderr == "removed the scene nigh; 2 images had it\n"
     assert json.loads(done.stdout) == {
         "scenes": {"day": 1, "night": 1},
         "without_scene": ["b", "c", "e"],
@@ -76,9 +76,9 @@ def test_a_mistyped_scene_is_removed(project):
 
 
 def test_a_scene_is_renamed_and_its_images_keep_it(project):
-    done = mtseg("scenes", project.path, "--rename", "nigth", "late night")
+    done = mtseg("scenes", project.path, "--rename", "nigh", "late night")
     assert done.exit_code == 0, done.output
-    assert done.stderr.startswith("renamed the scene nigth to late night\n")
+    assert done.stderr.startswith("renamed the scene nigh to late night\n")
     assert "late night  2 images" in done.stdout
 
 
@@ -86,7 +86,7 @@ def test_a_scene_is_added(project):
     done = mtseg("scenes", project.path, "--add", " dusk ")
     assert done.exit_code == 0, done.output
     assert done.stderr.startswith("added the scene dusk\n")
-    assert Project.open(project.path).info.scenes == ("day", "nigth", "night", "dusk")
+    assert Project.open(project.path).info.scenes == ("day", "nigh", "night", "dusk")
     assert "dusk   0 images" in done.stdout
 
 
@@ -95,15 +95,15 @@ def test_a_scene_is_added(project):
     [
         (
             ("--remove", "dusk"),
-            "The project has no scene 'dusk', only day, nigth, night. Check the name.",
+            "The project has no scene 'dusk', only day, nigh, night. Check the name.",
         ),
         (
             ("--rename", "dusk", "dawn"),
-            "The project has no scene 'dusk', only day, nigth, night. Check the name.",
+            "The project has no scene 'dusk', only day, nigh, night. Check the name.",
         ),
         (
-            ("--rename", "nigth", "night"),
-            "The project has a scene 'night' already. Remove 'nigth' with --remove "
+            ("--rename", "nigh", "night"),
+            "The project has a scene 'night' already. Remove 'nigh' with --remove "
             "instead, and tag its images as 'night'.",
         ),
         (
@@ -178,7 +178,7 @@ def test_what_is_much_alike_is_told_whatever_its_case():
 
 def test_paint_and_other_tags_of_an_image_are_left_alone(project):
     set_each_tags(project, {"b": TagChange(present={1: True}, exhaustive=True)})
-    mtseg("scenes", project.path, "--remove", "nigth")
+    mtseg("scenes", project.path, "--remove", "nigh")
     opened = Project.open(project.path)
     assert tags_of(opened, opened.image("b")) == Tags(
         present={1: True}, exhaustive=True

@@ -240,14 +240,14 @@ def test_classes_are_parted_by_semicolons_too(project):
 
 
 def test_a_new_scene_that_is_much_like_another_is_added_and_noted(project, tmp_path):
-    table = write_table(tmp_path, "name,scene\na,nigth\nb,dusk\n")
+    table = write_table(tmp_path, "name,scene\na,nigh\nb,dusk\n")
     done = mtseg("tag", project.path, "--table", table, "--add-scenes")
     assert done.exit_code == 0, done.exception
     assert tags(project, "a.ome.tif") == Tags(scene=2)
     notes = [line for line in done.stderr.splitlines() if line.startswith("note")]
     assert notes == [
-        "note: the new scene 'nigth' is much like 'night'; remove it with 'mtseg "
-        "project scenes p.mtseg --remove nigth' if it is a typing error."
+        "note: the new scene 'nigh' is much like 'night'; remove it with 'mtseg "
+        "project scenes p.mtseg --remove nigh' if it is a typing error."
     ]
 
 

@@ -41,7 +41,7 @@ def test_scenes_are_listed_with_their_number_of_images(project):
     assert shown.exit_code == 0, shown.output
     assert shown.stdout.splitlines() == [
         "day    1 image",
-        "nigh  2 images",
+        "nigh   2 images",
         "night  1 image",
     ]
     assert shown.stderr == "scene not given: 1 image\n"

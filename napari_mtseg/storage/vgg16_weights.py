@@ -6,22 +6,21 @@ the user's cache folder, is a safetensors file of a tenth of its size.
 """
 
 import hashlib
-import os
 import pickle
-import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from http.client import HTTPException
 from itertools import pairwise
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
-from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
 
 from napari_mtseg.domain.errors import ModelError
+from napari_mtseg.storage.published_file import (
+    PublishedFile,
+    cache_folder,
+    download,
+    refusal,
+)
 from napari_mtseg.storage.write import clear_write_errors, write_bytes_atomically
 
 if TYPE_CHECKING:
@@ -29,14 +28,6 @@ if TYPE_CHECKING:
 
 IMAGENET = "imagenet"
 """source: the published file, downloaded once"""
-
-CACHE_VARIABLE = "MTSEG_CACHE"
-"""environment variable that names another folder for what can be had again"""
-
-_PATIENCE = 20.0
-"""Seconds without an answer after which a download is given up (ours)."""
-
-_CHUNK = 2**20
 
 _LAYERS = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
 """Numbers of the convolutions among torchvision's ``features``"""
@@ -60,28 +51,6 @@ _NOT_WEIGHTS = (
     AttributeError,
 )
 """What torch raises on a file that is damaged or holds more than tensors."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PublishedFile:
-    """A file of weights as its authors offer it."""
-
-    url: str
-    """where it is"""
-    sha256: str
-    """64 hexadecimal digits"""
-    n_bytes: int
-    """its size"""
-
-    @property
-    def name(self) -> str:
-        """Name of the file without its ending."""
-        return PurePosixPath(urlsplit(self.url).path).stem
-
-    @property
-    def shown_sha256(self) -> str:
-        """The digits that a sentence shows."""
-        return self.sha256[:16]
 
 
 # It is of 2017, in torch's old format: a row of pickles, which no memory map can read.
@@ -135,7 +104,7 @@ def vgg16_weights(
         return _from_cache(published) or _from_web(published, progress)
     path = Path(source).expanduser()
     if not path.is_file():
-        raise _refusal(
+        raise refusal(
             published, f"There is no file '{path.absolute()}' with weights of VGG16."
         )
     try:
@@ -144,7 +113,7 @@ def vgg16_weights(
         with path.open("rb") as file:
             return _from_pickle(file, f"'{path}'", published)
     except OSError as error:
-        raise _refusal(
+        raise refusal(
             published, f"'{path}' cannot be read ({error.strerror or error})."
         ) from error
 
@@ -154,19 +123,6 @@ def weights_at_hand(source: str, *, published: PublishedFile = VGG16_FILE) -> bo
     if source == IMAGENET:
         return _cached_file(published).is_file()
     return Path(source).expanduser().is_file()
-
-
-def cache_folder() -> Path:
-    """Return the user's folder for what can be had again; it need not exist."""
-    if chosen := os.environ.get(CACHE_VARIABLE):
-        return Path(chosen).expanduser()
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-        return Path(base) / "napari-mtseg" / "cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "napari-mtseg"
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "napari-mtseg"
 
 
 def _cached_file(published: PublishedFile) -> Path:
@@ -197,53 +153,11 @@ def _from_web(
                 return found
             # It has no name where the system can: a killed process leaves nothing.
             with tempfile.TemporaryFile(dir=folder) as file:
-                _download(file, published, progress)
+                download(file, published, progress)
                 origin = f"What came from {published.url}"
                 weights = _from_pickle(file, origin, published)
             _keep(weights, published)
     return weights
-
-
-def _download(
-    file: BinaryIO,
-    published: PublishedFile,
-    progress: Callable[[int, int], None] | None,
-) -> None:
-    done = 0
-    with _answer(published) as response:
-        length = response.headers.get("Content-Length") or ""
-        total = int(length) if length.isdigit() else published.n_bytes
-        for chunk in _chunks(response, published):
-            file.write(chunk)
-            done += len(chunk)
-            if progress is not None:
-                progress(done, total)
-            if done > published.n_bytes:
-                return
-    if length.isdigit() and done < total:
-        raise _broken_off(published, f"{done // 2**20} of {total // 2**20} MB")
-
-
-def _answer(published: PublishedFile) -> Any:
-    request = Request(published.url, headers={"User-Agent": "napari-mtseg"})
-    try:
-        return urlopen(request, timeout=_PATIENCE)
-    except (OSError, HTTPException) as error:
-        raise _refusal(
-            published,
-            f"The weights of VGG16 could not be downloaded ({_reason(error)}).",
-        ) from error
-
-
-def _chunks(response: Any, published: PublishedFile) -> Iterator[bytes]:
-    while True:
-        try:
-            chunk = response.read(_CHUNK)
-        except (OSError, HTTPException) as error:
-            raise _broken_off(published, _reason(error)) from error
-        if not chunk:
-            return
-        yield chunk
 
 
 def _from_pickle(
@@ -253,13 +167,11 @@ def _from_pickle(
     import torch
 
     file.seek(0)
-    digest = hashlib.sha256()
-    while chunk := file.read(_CHUNK):
-        digest.update(chunk)
-    found = digest.hexdigest()
+    stream: Any = file
+    found = hashlib.file_digest(stream, "sha256").hexdigest()
     if found != published.sha256:
         shown = found[: len(published.shown_sha256)]
-        raise _refusal(
+        raise refusal(
             published,
             f"{origin} is not the published file of VGG16, so it was not opened: its "
             f"SHA-256 begins with {shown}, not {published.shown_sha256}.",
@@ -268,7 +180,7 @@ def _from_pickle(
     try:
         content = torch.load(file, map_location="cpu", weights_only=True)
     except _NOT_WEIGHTS as error:
-        raise _refusal(
+        raise refusal(
             published,
             f"{origin} is damaged or holds more than weights, which could run code, "
             "so it was not loaded.",
@@ -288,13 +200,13 @@ def _from_safetensors(
             names = _SHAPES.keys() & set(file.keys())
             content = {name: file.get_tensor(name) for name in names}
     except SafetensorError:
-        raise _refusal(
+        raise refusal(
             published, f"'{path}' is damaged or not a safetensors file."
         ) from None
     weights = _checked(content, f"'{path}'", published)
     recorded = facts.get("weights_sha256")
     if recorded is not None and recorded != _digest(weights):
-        raise _refusal(
+        raise refusal(
             published,
             f"'{path}' is damaged: these are not the weights it was made with.",
         )
@@ -306,7 +218,7 @@ def _checked(
 ) -> dict[str, "Tensor"]:
     faults = (_fault(name, content.get(name)) for name in _SHAPES)
     if fault := next(filter(None, faults), None):
-        raise _refusal(
+        raise refusal(
             published,
             f"{origin} does not hold the weights of a VGG16 without batch norm: "
             f"{fault}.",
@@ -346,22 +258,3 @@ def _digest(weights: Mapping[str, "Tensor"]) -> str:
     for name in _SHAPES:
         digest.update(weights[name].numpy().data)
     return digest.hexdigest()
-
-
-def _reason(error: BaseException) -> str:
-    cause = error
-    if isinstance(error, URLError) and not isinstance(error, HTTPError):
-        cause = error.reason if isinstance(error.reason, BaseException) else error
-    strerror = getattr(cause, "strerror", None)
-    return str(strerror or cause) or type(cause).__name__
-
-
-def _broken_off(published: PublishedFile, why: str) -> ModelError:
-    return _refusal(published, f"The download broke off ({why}): try again.")
-
-
-def _refusal(published: PublishedFile, what: str) -> ModelError:
-    return ModelError(
-        f"{what} Download {published.url} by hand and set encoder_weights to its path, "
-        "or set encoder_weights=none."
-    )

@@ -19,11 +19,10 @@ from safetensors.torch import save_file
 
 from napari_mtseg.domain.errors import ModelError, StorageError
 from napari_mtseg.networks.vgg import from_torchvision
+from napari_mtseg.storage.published_file import PublishedFile, cache_folder
 from napari_mtseg.storage.vgg16_weights import (
     _SHAPES,
     VGG16_FILE,
-    PublishedFile,
-    cache_folder,
     vgg16_weights,
     weights_at_hand,
 )

@@ -52,11 +52,10 @@ from napari_mtseg.methods.task_decomposition.readiness import (
     takes_weights,
 )
 from napari_mtseg.methods.task_decomposition.settings import (
-    IMAGENET,
     TaskDecompositionSettings,
 )
 from napari_mtseg.networks.vgg import from_torchvision
-from napari_mtseg.storage.vgg16_weights import vgg16_weights
+from napari_mtseg.storage.vgg16_weights import IMAGENET, vgg16_weights
 from napari_mtseg.targets.class_map import image_targets, taught_classes
 from napari_mtseg.targets.paint_summary import PaintSummary
 from napari_mtseg.targets.presence import presence_facts

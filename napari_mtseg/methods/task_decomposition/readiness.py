@@ -4,11 +4,10 @@ from typing import Any
 
 from napari_mtseg.methods.protocol import Readiness, Task
 from napari_mtseg.methods.task_decomposition.settings import (
-    IMAGENET,
     NO_WEIGHTS,
     TaskDecompositionSettings,
 )
-from napari_mtseg.storage.vgg16_weights import weights_at_hand
+from napari_mtseg.storage.vgg16_weights import IMAGENET, weights_at_hand
 from napari_mtseg.targets.paint_summary import (
     PaintSummary,
     shared_notices,

@@ -4,9 +4,7 @@ from typing import Any, Literal
 
 from napari_mtseg.domain.settings import setting
 from napari_mtseg.domain.training_settings import TrainingSettings
-
-IMAGENET = "imagenet"
-"""encoder_weights: the published ones"""
+from napari_mtseg.storage.vgg16_weights import IMAGENET
 
 NO_WEIGHTS = "none"
 """encoder_weights: random ones"""

@@ -66,7 +66,7 @@ SMALL_TASKS = {
     "batch_size": 6,
     "learning_rate": 0.003,
     "average": 0.9,
-    "steps": 300,
+    "steps": 210,
     "preview_every": 20,
 }
 """the same for a network of several tasks"""
@@ -354,16 +354,16 @@ def whole_images(window: Pictures) -> None:
     form.show_values(SMALL_TASKS)
     window.click("train")
     bar = window.control("training_bar")
-    window.wait(lambda: bar.value() > 80 or not dock.trainer.is_training)
+    window.wait(lambda: bar.value() > 145 or not dock.trainer.is_training)
     window.show_image(SHOWN)
     window.wait(lambda: "Contours" in dock.overlays.names)
     window.take("stages")
-    window.wait(lambda: not dock.trainer.is_training)
+    window.wait(lambda: not dock.trainer.is_training, seconds=900)
     window.forget_news()
     window.show_image(UNPAINTED)
     window.click("page_review")
     window.click("predict_all")
-    window.wait(lambda: "Contours" in dock.overlays.names)
+    window.wait(lambda: "Uncertainty" in dock.overlays.names)
     window.wait(window.control("predict_all").isEnabled)
     for title in dock.overlays.names:
         dock.overlays.set_visible(title, title == "Contours")
@@ -386,6 +386,8 @@ def _tag_by_hand(window: Pictures) -> None:
     upper = [e for e in project.images if e.name < "tile_2"]
     set_tags(project, upper, TagChange(scene=0))
     dock.state.classes_changed.emit()
+    for entry in upper:
+        dock.state.annotation_saved.emit(entry.id)
     window.click("page_project")
     window.settle(1.0)
     view = dock.findChild(ImageTableView)

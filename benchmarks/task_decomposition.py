@@ -107,9 +107,12 @@ SIZES: Mapping[int, Mapping[str, Any]] = {
         "patch_depth": 6,
         "batch_size": 2,
         "low_memory": True,
+        "rotate": 0.0,
+        "rescale": 1.0,
     },
 }
-"""dimensions of the images -> settings that all rows share"""
+"""dimensions of the images -> settings that all rows share; volumes are mirrored only,
+as in the paper"""
 OWN = frozenset({"width", "hidden", "low_memory"})
 """those that the baseline does not have"""
 

@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 import numpy as np
 import tifffile
-from napari_mtseg.storage.image_tags import TagChange, set_tags
 
 from benchmarks.image_sets import ImageSet, Item, prepared
 from napari_mtseg.domain.annotation import ObjectMasks
@@ -21,6 +20,7 @@ from napari_mtseg.domain.prediction import Prediction
 from napari_mtseg.instances.components import separate_objects
 from napari_mtseg.methods.catalog import preset, settings_of
 from napari_mtseg.storage.image_files import open_image
+from napari_mtseg.storage.image_tags import TagChange, set_tags
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.project_names import with_suffix
 from napari_mtseg.storage.run_folder import RunFolder, find_run, runs_of

@@ -2,14 +2,12 @@
 
 from dataclasses import replace
 
-from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QGridLayout,
     QHBoxLayout,
-    QInputDialog,
     QLabel,
     QPushButton,
     QSizePolicy,
@@ -18,10 +16,9 @@ from qtpy.QtWidgets import (
 from superqt.utils import QFlowLayout
 
 from napari_mtseg.domain.annotation import Tags
-from napari_mtseg.domain.errors import MtsegError
 from napari_mtseg.gui.editing import Editing
+from napari_mtseg.gui.new_scene import ask_for_scene
 from napari_mtseg.gui.state import WindowState
-from napari_mtseg.storage.class_edits import add_scene
 
 NOT_GIVEN = "not given"
 
@@ -160,18 +157,6 @@ class ImageTags(QWidget):
         self._set(replace(self._editing.tags, present=present))
 
     def _add_scene(self) -> None:
-        project = self._state.project
-        if project is None:
-            return
-        name, is_given = QInputDialog.getText(
-            self, "Add scene", "What this kind of image is called:"
-        )
-        if not is_given:
-            return
-        try:
-            scene = add_scene(project, name)
-        except MtsegError as error:
-            show_error(str(error))
-            return
-        self._state.classes_changed.emit()
-        self._set(replace(self._editing.tags, scene=scene))
+        scene = ask_for_scene(self._state, "Add scene", self)
+        if scene is not None:
+            self._set(replace(self._editing.tags, scene=scene))

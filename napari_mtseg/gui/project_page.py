@@ -4,7 +4,7 @@ from collections import deque
 
 from napari.utils.notifications import show_error
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QInputDialog, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_mtseg.domain.errors import MtsegError
 from napari_mtseg.domain.project import ImageEntry, Split
@@ -15,13 +15,13 @@ from napari_mtseg.gui.image_files import ImageFiles
 from napari_mtseg.gui.image_filter import ImageFilter
 from napari_mtseg.gui.image_table import SPLITS, ImageTable
 from napari_mtseg.gui.image_table_view import ImageTableView
+from napari_mtseg.gui.new_scene import ask_for_scene
 from napari_mtseg.gui.newest_answer import NewestAnswer
 from napari_mtseg.gui.sentence_label import SentenceLabel
 from napari_mtseg.gui.state import WindowState
 from napari_mtseg.gui.tag_menu import TagWriter
 from napari_mtseg.gui.thumbnails import Thumbnails
 from napari_mtseg.gui.window_settings import forget_open_project
-from napari_mtseg.storage.class_edits import add_scene
 from napari_mtseg.storage.image_tags import TagChange
 from napari_mtseg.storage.project import Project
 
@@ -247,21 +247,11 @@ class ProjectPage(QWidget):
 
     def _add_scene(self, ids: list[str]) -> None:
         """Ask for the name of a new scene and give it to images."""
-        project = self._state.project
-        if project is None or self.tags is None:
+        if self.tags is None:
             return
-        name, is_given = QInputDialog.getText(
-            self, "New scene", "What this kind of image is called:"
-        )
-        if not is_given:
-            return
-        try:
-            scene = add_scene(project, name)
-        except MtsegError as error:
-            show_error(str(error))
-            return
-        self._state.classes_changed.emit()
-        self.tags.set_tags(ids, TagChange(scene=scene))
+        scene = ask_for_scene(self._state, "New scene", self)
+        if scene is not None:
+            self.tags.set_tags(ids, TagChange(scene=scene))
 
     def _say_tagging(self, n_done: int, n: int) -> None:
         self._tagging.say(f"Tagging images: {n_done} of {n}. You can go on working.")

@@ -1,8 +1,11 @@
 """Class map -> separate objects, their contours and the distance to their outline."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_mtseg.domain.prediction import Prediction
 from napari_mtseg.geometry.boundaries import inner_boundary, neighbours
 from napari_mtseg.geometry.components import (
     Connectivity,
@@ -10,6 +13,29 @@ from napari_mtseg.geometry.components import (
     connected_pieces,
 )
 from napari_mtseg.geometry.distances import Spacing, signed_outline_distance
+
+
+def most_probable(probabilities: NDArray[Any], *, min_size: int = 0) -> Prediction:
+    """Return the most probable class of each pixel; connected pieces are objects.
+
+    Parameters
+    ----------
+    probabilities : (n_classes + 1, [Z,] Y, X)
+        Of each class, background first.
+    min_size : int
+        As in :func:`separate_objects`; what is dropped is background in the class map
+        too.
+    """
+    classes = probabilities.argmax(axis=0).astype(np.uint8)
+    instances, class_of = separate_objects(classes, min_size=min_size)
+    if min_size > 0:
+        classes = np.where(instances > 0, classes, np.uint8(0))
+    return Prediction(
+        classes=classes,
+        probabilities=probabilities.astype(np.float16),
+        instances=instances,
+        class_of=class_of,
+    )
 
 
 def separate_objects(

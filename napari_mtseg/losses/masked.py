@@ -73,7 +73,7 @@ def masked_dice(probabilities: Tensor, target: Tensor) -> Tensor:
     """
     overlap, predicted, painted, eligible = _class_sums(probabilities, target)
     loss = 1 - (2 * overlap + EPSILON) / (predicted + painted + EPSILON)
-    return _mean_of(loss, eligible)
+    return mean_of(loss, eligible)
 
 
 def masked_iou(
@@ -101,7 +101,7 @@ def masked_iou(
     overlap, predicted, painted, eligible = _class_sums(probabilities, target)
     loss = 1 - (overlap + EPSILON) / (predicted + painted - overlap + EPSILON)
     if reduction == "mean":
-        return _mean_of(loss, eligible)
+        return mean_of(loss, eligible)
     total = torch.where(painted > 0, loss, 1.0).sum()
     return total * (painted.sum() > 0)
 
@@ -151,6 +151,15 @@ def _class_sums(
     return (shown * hot).sum(axes), shown.sum(axes), painted, eligible
 
 
-def _mean_of(loss: Tensor, eligible: Tensor) -> Tensor:
+def mean_of(loss: Tensor, eligible: Tensor) -> Tensor:
+    """Return the mean of a loss over the entries that count; 0 where none does.
+
+    Parameters
+    ----------
+    loss : float Tensor
+        Loss of each entry.
+    eligible : bool Tensor of the same shape
+        Which entries count.
+    """
     n = eligible.sum()
     return torch.where(eligible, loss, 0.0).sum() / n.clamp(min=1)

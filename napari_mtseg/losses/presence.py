@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from napari_mtseg.domain.targets import IGNORE
+from napari_mtseg.losses.masked import mean_of
 
 Shown = Literal["argmax", "half"]
 """when a segmentation shows a class: 'argmax', where it is the most probable of a
@@ -77,7 +78,7 @@ def presence_loss(logits: Tensor, present: Tensor, counts: Tensor) -> Tensor:
     """
     wanted = present.to(logits.dtype)
     loss = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
-    return torch.where(counts, loss, 0.0).sum() / counts.sum().clamp(min=1)
+    return mean_of(loss, counts)
 
 
 def shown_classes(segmentation_logits: Tensor, *, rule: Shown) -> Tensor:
@@ -158,4 +159,4 @@ def scene_loss(logits: Tensor, scene: Tensor, *, kind: SceneLoss) -> Tensor:
         hot = F.one_hot(safe, logits.shape[1]).to(logits.dtype)
         each = F.binary_cross_entropy_with_logits(logits, hot, reduction="none")
         loss = each.mean(dim=1)
-    return torch.where(known, loss, 0.0).sum() / known.sum().clamp(min=1)
+    return mean_of(loss, known)

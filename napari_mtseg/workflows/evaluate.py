@@ -13,6 +13,7 @@ from napari_mtseg.domain.annotation import UNPAINTED, ObjectMasks
 from napari_mtseg.domain.errors import ProjectError, RunError
 from napari_mtseg.domain.prediction import Prediction
 from napari_mtseg.domain.project import ImageEntry, Split
+from napari_mtseg.domain.targets import BACKGROUND
 from napari_mtseg.metrics.object_distances import ObjectDistances, object_distances
 from napari_mtseg.metrics.objects import FOUND_SHARE, ObjectMatching, match_objects
 from napari_mtseg.metrics.overlap import count_overlap
@@ -20,6 +21,8 @@ from napari_mtseg.metrics.surface import surface_distances
 from napari_mtseg.storage.prediction_files import has_prediction, load_prediction
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.run_folder import find_run
+from napari_mtseg.targets.presence import occurring_classes
+from napari_mtseg.uncertainty.disagreement import disagreeing_classes
 from napari_mtseg.workflows.mask_files import MaskValues
 from napari_mtseg.workflows.scores import (
     ClassScores,
@@ -28,9 +31,6 @@ from napari_mtseg.workflows.scores import (
     ObjectScores,
 )
 from napari_mtseg.workflows.truth import FileTruth, PaintedTruth
-
-MOST_LIKELY = 0.5
-"""probability above which a class is told to occur"""
 
 
 def evaluate_masks(  # noqa: PLR0913 - two answers and what they need
@@ -123,14 +123,13 @@ def with_answers(
         True where the truth is known. A class that is not found counts as absent only
         where all is known.
     """
-    inside = exact.objects if known is None else np.where(known, exact.objects, 0)
-    occurring = {exact.class_of[int(i)] for i in np.unique(inside) if i != UNPAINTED}
+    classes = exact.class_map()
+    if known is not None:
+        classes = np.where(known, classes, np.uint8(BACKGROUND))
+    occurring = occurring_classes(classes)
     all_known = known is None or bool(known.all())
-    right = [
-        (p > MOST_LIKELY) == (c in occurring)
-        for c, p in prediction.present.items()
-        if all_known or c in occurring
-    ]
+    wrong = disagreeing_classes(prediction.present, classes)
+    right = [c not in wrong for c in prediction.present if all_known or c in occurring]
     told = scene is not None and bool(prediction.scenes)
     return replace(
         scores,

@@ -130,20 +130,20 @@ class Learner:
         return dict(self.mean_network.state_dict())
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Start from weights of the same network; those left out stay as they are.
+        """Start from weights of the same network.
 
         Raises
         ------
-        ValueError
-            If the network has no weight of such a name or shape.
+        RuntimeError
+            If a weight is missing, of another shape, or none of the network's.
         """
-        state = self.network.state_dict()
-        for name, value in weights.items():
-            if name not in state or state[name].shape != value.shape:
-                raise ValueError(f"no weight {name!r} of shape {tuple(value.shape)}")
-        for network in (self.network, self._mean):
-            if network is not None:
-                network.load_state_dict(dict(weights), strict=False)
+        self.network.load_state_dict(weights)
+        if self._mean is not None:
+            self._mean.load_state_dict(weights)
+
+    def load_some_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Start from weights of a part of the network; the others stay as drawn."""
+        self.load_weights({**self.network.state_dict(), **weights})
 
     def tensors(self) -> dict[str, Tensor]:
         """Return all that a resumed run needs, by name."""

@@ -13,7 +13,11 @@ from napari_mtseg.methods.protocol import Method, Readiness, Task
 from napari_mtseg.storage.annotation_files import FACTS
 from napari_mtseg.storage.project import Project
 from napari_mtseg.targets.paint_summary import PaintSummary, added_up, summary_of
-from napari_mtseg.workflows.run_requests import RunRequest, ndim_of
+from napari_mtseg.workflows.run_requests import (
+    RunRequest,
+    ndim_of,
+    settings_of_request,
+)
 from napari_mtseg.workflows.runs import task_of
 
 PRESET = "fast"
@@ -124,13 +128,7 @@ def _asked(
 ) -> Readiness:
     """Tell whether a run that is wanted could be trained, with the settings it has."""
     try:
-        settings = settings_of(
-            request.method,
-            preset_name=request.preset,
-            variant=request.variant,
-            ndim=ndim_of(project),
-            values=request.values,
-        )
+        settings = settings_of_request(project, request)
     except SettingsError as error:
         return Readiness(problems=(str(error),))
     made: Method = load_method(request.method)(settings, task)

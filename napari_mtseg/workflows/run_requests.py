@@ -9,6 +9,7 @@ from pydantic import Field
 
 from napari_mtseg.domain.errors import RunError
 from napari_mtseg.domain.settings import Settings
+from napari_mtseg.domain.training_settings import TrainingSettings
 from napari_mtseg.methods.catalog import settings_of
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.run_folder import RunFolder, find_run
@@ -36,6 +37,23 @@ class RunRequest(Settings):
     """run whose weights and grown labels to start from, or NEWEST"""
 
 
+def settings_of_request(project: Project, request: RunRequest) -> TrainingSettings:
+    """Return the settings of a run that is asked for.
+
+    Raises
+    ------
+    SettingsError
+        If the method, a preset or a setting does not exist or is not allowed.
+    """
+    return settings_of(
+        request.method,
+        preset_name=request.preset,
+        variant=request.variant,
+        ndim=ndim_of(project),
+        values=request.values,
+    )
+
+
 def requested_run(
     project: Project, request: RunRequest
 ) -> tuple[RunFolder, tuple[str, ...]]:
@@ -52,13 +70,7 @@ def requested_run(
         If the method, a setting or the device is not allowed, the paint is not
         enough, or there is no such parent.
     """
-    settings = settings_of(
-        request.method,
-        preset_name=request.preset,
-        variant=request.variant,
-        ndim=ndim_of(project),
-        values=request.values,
-    )
+    settings = settings_of_request(project, request)
     project.n_channels()
     from napari_mtseg.workflows.runs import start_run
 

@@ -163,7 +163,7 @@ class _Training:
             self._data.load_grown(self._run, self._iteration)
         else:
             if self._info.parent is None:
-                self._learner_now.load_weights(self._method.first_weights())
+                self._learner_now.load_some_weights(self._method.first_weights())
             else:
                 self._start_from_parent(self._info.parent)
             self._data.save_grown(self._run, 0)
@@ -180,11 +180,11 @@ class _Training:
         tensors, _ = load_checkpoint(parent.checkpoint("best"))
         try:
             self._learner_now.load_weights(tensors)
-        except ValueError as error:
+        except RuntimeError:
             raise RunError(
                 f"The weights of run '{name}' do not fit these settings, or the scenes "
-                f"of the project have changed ({error}). Train with the settings of "
-                "that run, or start from new weights."
+                "of the project have changed. Train with the settings of that run, or "
+                "start from new weights."
             ) from None
         parent_labels(self._project, parent, self._method, self._data)
 

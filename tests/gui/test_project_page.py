@@ -4,7 +4,7 @@ from napari.components import ViewerModel
 from qtpy.QtWidgets import QComboBox, QInputDialog, QLabel, QLineEdit, QPushButton
 
 from napari_mtseg.domain.annotation import Tags
-from napari_mtseg.gui import project_page
+from napari_mtseg.gui import new_scene, project_page
 from napari_mtseg.gui.commands import Commands
 from napari_mtseg.gui.editing import Editing
 from napari_mtseg.gui.image_table import Column
@@ -269,7 +269,7 @@ def test_a_new_scene_reaches_disk_table_and_canvas(qtbot, tagging, state, monkey
 def test_a_scene_that_exists_is_refused_in_a_sentence(tagging, state, monkeypatch):
     page, _ = tagging
     said = []
-    monkeypatch.setattr(project_page, "show_error", said.append)
+    monkeypatch.setattr(new_scene, "show_error", said.append)
     monkeypatch.setattr(QInputDialog, "getText", lambda *_, **__: ("night", True))
     for _ in range(2):
         page.table.new_scene_asked.emit([state.image_id])

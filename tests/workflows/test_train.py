@@ -30,14 +30,14 @@ from napari_mtseg.domain.events import (
     TrainingFinished,
     ValidationFinished,
 )
-from napari_mtseg.methods.catalog import CATALOG, load_method
+from napari_mtseg.methods.catalog import CATALOG, load_method, settings_model
 from napari_mtseg.storage.checkpoint import load_checkpoint
 from napari_mtseg.storage.class_edits import add_scene
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.run_folder import Control, RunFolder, find_run
 from napari_mtseg.workflows import learner as learner_module
 from napari_mtseg.workflows.predict import load_model
-from napari_mtseg.workflows.runs import check_classes, start_run
+from napari_mtseg.workflows.runs import check_classes, start_run, task_of
 from napari_mtseg.workflows.train import FIRST_PREVIEW, train
 from tests.tiny_projects import TINY, disc_project
 
@@ -576,3 +576,46 @@ def test_weights_of_other_settings_are_refused_in_a_sentence(tmp_path):
     assert str(error.value).startswith(
         f"The weights of run '{parent.path.name}' do not fit these settings"
     )
+
+
+def test_weights_that_lack_a_part_of_the_network_are_refused(tmp_path):
+    project = disc_project(tmp_path, n_images=2, full=2)
+    few = {"classes": False, "synchronise": False, "decoder": "unet"}
+    parent, _ = trained(project, "task_decomposition", steps=2, context=False, **few)
+    settings = settings_for("task_decomposition", context=True, **few)
+    run, _ = start_run(project, "task_decomposition", settings, parent=parent.path.name)
+    with pytest.raises(RunError, match="do not fit these settings"):
+        list(train(project, run))
+
+
+def test_a_part_of_the_weights_leaves_the_others_as_drawn(tmp_path):
+    project = disc_project(tmp_path, n_images=2, full=2)
+    settings = settings_model("baseline").checked(settings_for("baseline"))
+    method = load_method("baseline")(settings, task_of(project, project.images))
+    made = learner_module.Learner(
+        method, seed=0, device=torch.device("cpu"), total_steps=2
+    )
+    before = {k: v.clone() for k, v in made.network.state_dict().items()}
+    name = "heads.segmentation.bias"
+    made.load_some_weights({name: torch.ones_like(before[name])})
+    for key, value in made.weights().items():
+        assert torch.equal(
+            value, torch.ones_like(value) if key == name else before[key]
+        )
+    with pytest.raises(RuntimeError):
+        made.load_some_weights({"heads.other.bias": torch.ones(1)})
+
+
+def test_weights_of_before_heads_had_names_are_taken(tmp_path):
+    project = disc_project(tmp_path, n_images=2, full=2)
+    settings = settings_model("baseline").checked(settings_for("baseline"))
+    method = load_method("baseline")(settings, task_of(project, project.images))
+    made = learner_module.Learner(
+        method, seed=0, device=torch.device("cpu"), total_steps=2
+    )
+    old = {
+        name.replace("heads.segmentation.", "head."): torch.full_like(weight, 2)
+        for name, weight in made.weights().items()
+    }
+    made.load_weights(old)
+    assert (made.weights()["heads.segmentation.bias"] == 2).all()

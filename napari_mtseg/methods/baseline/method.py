@@ -26,7 +26,7 @@ from napari_mtseg.domain.training_settings import pathway_problems
 from napari_mtseg.geometry.pooling import pool_factors
 from napari_mtseg.growth.grabcut import grabcut_objects
 from napari_mtseg.growth.seeds import with_eroded_full_masks, with_strokes_as_seeds
-from napari_mtseg.instances.components import separate_objects
+from napari_mtseg.instances.components import most_probable
 from napari_mtseg.losses.masked import (
     balancing_weights,
     masked_cross_entropy,
@@ -156,17 +156,7 @@ class Baseline(FixedLabels):
 
     def interpret(self, outputs: Mapping[str, NDArray[Any]]) -> Prediction:
         """Most probable class per pixel; connected regions are objects."""
-        probabilities = outputs["segmentation"]
-        classes = probabilities.argmax(axis=0).astype(np.uint8)
-        instances, class_of = separate_objects(classes, min_size=self.settings.min_size)
-        if self.settings.min_size > 0:
-            classes = np.where(instances > 0, classes, np.uint8(0))
-        return Prediction(
-            classes=classes,
-            probabilities=probabilities.astype(np.float16),
-            instances=instances,
-            class_of=class_of,
-        )
+        return most_probable(outputs["segmentation"], min_size=self.settings.min_size)
 
 
 def _with_full_only(annotation: Annotation) -> Annotation:

@@ -16,6 +16,7 @@ missing, unless tags say it.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -29,7 +30,7 @@ from napari_mtseg.domain.annotation import Annotation
 from napari_mtseg.domain.errors import ModelError
 from napari_mtseg.domain.prediction import Prediction
 from napari_mtseg.domain.targets import IGNORE, ImageTargets
-from napari_mtseg.instances.components import separate_objects
+from napari_mtseg.instances.components import most_probable
 from napari_mtseg.losses.masked import (
     balancing_weights,
     masked_cross_entropy,
@@ -183,19 +184,14 @@ class TaskDecomposition(FixedLabels):
 
     def interpret(self, outputs: Mapping[str, NDArray[Any]]) -> Prediction:
         """Most probable class per pixel; classes and scene of the image as a whole."""
-        probabilities = outputs["segmentation"]
-        classes = probabilities.argmax(axis=0).astype(np.uint8)
-        instances, class_of = separate_objects(classes, min_size=self.settings.min_size)
-        if self.settings.min_size > 0:
-            classes = np.where(instances > 0, classes, np.uint8(0))
+        found = most_probable(outputs["segmentation"], min_size=self.settings.min_size)
         occurring = outputs.get("classes", np.empty(0))
         present = {c: float(p) for c, p in enumerate(occurring) if c > 0}
-        scores = {"disagreement": disagreement(present, classes)} if present else {}
-        return Prediction(
-            classes=classes,
-            probabilities=probabilities.astype(np.float16),
-            instances=instances,
-            class_of=class_of,
+        scores = {}
+        if present:
+            scores["disagreement"] = disagreement(present, found.classes)
+        return replace(
+            found,
             present=present,
             scenes=tuple(float(p) for p in outputs.get("scenes", ())),
             scores=scores,

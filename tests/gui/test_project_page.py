@@ -4,7 +4,7 @@ from napari.components import ViewerModel
 from qtpy.QtWidgets import QComboBox, QInputDialog, QLabel, QLineEdit, QPushButton
 
 from napari_mtseg.domain.annotation import Tags
-from napari_mtseg.gui import new_scene, project_page
+from napari_mtseg.gui import new_scene
 from napari_mtseg.gui.commands import Commands
 from napari_mtseg.gui.editing import Editing
 from napari_mtseg.gui.image_table import Column

@@ -6,6 +6,8 @@ from napari_mtseg.domain.settings import Settings, setting
 
 Norm = Literal["batch", "instance", "none"]
 
+DropoutPlace = Literal["deepest", "decoder", "last", "ends"]
+
 
 class TrainingSettings(Settings):
     """How long and how fast one network learns, and from which patches."""
@@ -29,14 +31,32 @@ class TrainingSettings(Settings):
     learning_rate: float = setting(
         5e-4, gt=0, le=1, step=1e-5, source="ours", unit="per step", simple=True
     )
-    """Step size of the Adam optimiser."""
-    schedule: Literal["constant", "cosine"] = setting("constant", source="ours")
-    """Course of the learning rate over the whole run."""
+    """Step size of the optimiser."""
+    optimizer: Literal["adam", "sgd"] = setting("adam", source="ours")
+    """How weights follow the gradient: Adam, or plain descent with momentum."""
+    momentum: float = setting(0.9, ge=0, lt=1, step=0.05, source="paper")
+    """Momentum of plain descent; Adam has its own."""
+    schedule: Literal["constant", "cosine", "stepped"] = setting(
+        "constant", source="ours"
+    )
+    """Course of the learning rate over the whole run: 'stepped' divides it by ten
+    after five twelfths and after ten twelfths of the steps."""
     weight_decay: float = setting(0.0, ge=0, le=1, step=1e-5, source="ours")
     """Pull of the weights towards zero."""
     average: float = setting(0.98, ge=0, lt=1, step=0.005, source="ours")
     """Decay of the running average of the weights that predicts and is exported;
     0 uses the weights as they are."""
+    dropout: float = setting(0.0, ge=0, lt=1, step=0.05, source="ours", unit="share")
+    """Share of feature maps that are dropped at random while training. Predicting
+    several times with it tells doubt (Monte Carlo dropout); 0 for none."""
+    dropout_place: DropoutPlace = setting("decoder", source="ours")
+    """Where: after the deepest level, after each level of the decoder, after its last
+    one, or after the deepest and the last."""
+    kept_checkpoints: int = setting(
+        3, ge=0, le=20, step=1, source="ours", unit="checkpoints"
+    )
+    """Checkpoints of the last third of a run that are kept: together they are an
+    ensemble, which tells doubt without dropout. 0 keeps none."""
     flip: bool = setting(True, source="paper")
     """Mirror patches along every axis."""
     rotate: float = setting(180.0, ge=0, le=180, step=5, source="ours", unit="degrees")

@@ -1,8 +1,11 @@
-"""Class maps without enclosed islands and without small pieces."""
+"""Class maps without enclosed islands, without small pieces, of large objects alone."""
+
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_mtseg.domain.prediction import Prediction
 from napari_mtseg.geometry.components import (
     bounding_boxes,
     component_sizes,
@@ -93,6 +96,40 @@ def without_small_pieces(
         raise ValueError(f"min_size is {min_size} but must be at least 0")
     large = without_small_components(classes != 0, min_size=min_size)
     return np.where(large, classes, np.uint8(0))
+
+
+def largest_objects(found: Prediction) -> Prediction:
+    """Return a prediction with the largest object of each class alone.
+
+    Of objects of one size the one with the smallest id stays. What is dropped is
+    background in the class map; probabilities stay.
+
+    Examples
+    --------
+    >>> one_row = np.array([[1, 1, 0, 1]])
+    >>> found = Prediction(
+    ...     classes=one_row.astype(np.uint8),
+    ...     probabilities=np.zeros((2, 1, 4), np.float16),
+    ...     instances=np.array([[1, 1, 0, 2]], np.uint32),
+    ...     class_of={1: 1, 2: 1},
+    ... )
+    >>> largest_objects(found).instances.tolist()
+    [[1, 1, 0, 0]]
+    """
+    sizes = component_sizes(found.instances)
+    largest: dict[int, int] = {}
+    for number, n_class in sorted(found.class_of.items()):
+        if n_class not in largest or sizes[number] > sizes[largest[n_class]]:
+            largest[n_class] = number
+    kept = np.zeros(len(sizes), bool)
+    kept[list(largest.values())] = True
+    stays = kept[found.instances]
+    return replace(
+        found,
+        classes=np.where(stays, found.classes, np.uint8(0)),
+        instances=np.where(stays, found.instances, np.uint32(0)),
+        class_of={number: n_class for n_class, number in largest.items()},
+    )
 
 
 def _holes(inside: NDArray[np.bool_], *, smaller_than: int) -> NDArray[np.bool_]:

@@ -65,6 +65,16 @@ CATALOG: Mapping[str, MethodEntry] = {
             "Image Segmentation (IEEE Transactions on Image Processing, 2020)",
         ),
         MethodEntry(
+            key="cross_task",
+            title="Cross-task consistency (MTCTL)",
+            summary="Lets mask, distance map and doubt agree, on images without any "
+            "paint too.",
+            uses="full masks on a few images, any paint, and images without paint",
+            source="A multi-task cross-task learning architecture for ad hoc "
+            "uncertainty estimation in 3D cardiac MRI image segmentation (Computing in "
+            "Cardiology, 2021)",
+        ),
+        MethodEntry(
             key="baseline",
             title="Plain U-Net",
             summary="Learns from whatever is painted and leaves the rest open.",

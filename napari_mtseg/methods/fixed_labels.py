@@ -10,8 +10,15 @@ from torch import Tensor
 from napari_mtseg.domain.annotation import Annotation
 
 
+class NoAdversary:
+    """The part of the protocol that is about an adversary, if there is none."""
+
+    def adversary(self) -> None:
+        """Return None: the network learns alone."""
+
+
 class DrawnWeights:
-    """The part of the protocol that is about first weights, if all are drawn."""
+    """The part that is about first weights, if all are drawn."""
 
     def missing_weights(self) -> str | None:
         """Return None: no weights are wanted."""
@@ -22,7 +29,7 @@ class DrawnWeights:
         return {}
 
 
-class FixedLabels(DrawnWeights):
+class FixedLabels(DrawnWeights, NoAdversary):
     """The part that is about labels too, for labels that do not grow."""
 
     def start(

@@ -1,7 +1,7 @@
 """What a method answers, so that one loop trains, predicts and grows with any."""
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, ClassVar, Protocol
@@ -78,6 +78,38 @@ class Readiness:
     """what is missing, a sentence each; none if training can start"""
     notices: tuple[str, ...] = ()
     """what the user should know, a sentence each"""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Adversary:
+    """A second network that learns against the first, and how fast it does."""
+
+    network: nn.Module
+    """with random weights"""
+    learning_rate: float
+    """step size of its own Adam optimiser"""
+    betas: tuple[float, float]
+    """decay of that optimiser's moments"""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Companions:
+    """Networks beside the one that learns, which losses may ask."""
+
+    average: nn.Module | None = None
+    """running average of the weights, in eval mode and without gradients; None where
+    the settings keep none"""
+    adversary: nn.Module | None = None
+    """what :meth:`Method.adversary` made, to learn; None where a method has none"""
+    judge: Callable[..., Tensor] | None = None
+    """the adversary as it stands, without dropout: gradients reach its inputs alone"""
+    rng: np.random.Generator | None = None
+    """for what is drawn beside dropout, whose masks are drawn from torch's own
+    generator, seeded anew for each step"""
+
+
+ALONE = Companions()
+"""nothing beside the network that learns"""
 
 
 class Method(Protocol):
@@ -158,12 +190,22 @@ class Method(Protocol):
         """
         ...
 
+    def adversary(self) -> Adversary | None:
+        """Make a network that learns against the first one, or None without one."""
+        ...
+
     def losses(
-        self, network: nn.Module, batch: Batch, progress: float
+        self,
+        network: nn.Module,
+        batch: Batch,
+        progress: float,
+        companions: Companions = ALONE,
     ) -> dict[str, Tensor]:
         """Return weighted loss terms by name; their sum is minimised.
 
-        ``progress`` is the share of the run that is done, 0..1.
+        ``progress`` is the share of the run that is done, 0..1. With an adversary the
+        sum holds its objective as well: each term must send gradients to the network
+        or to the adversary, not to both.
         """
         ...
 

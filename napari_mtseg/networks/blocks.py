@@ -26,13 +26,15 @@ _NORMS: dict[Norm, dict[int, type[nn.Module]]] = {
 
 
 @contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Make weights drawn inside repeatable, and leave the global generator as it was.
+def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
+    """Make what is drawn inside repeatable, and leave the global generators be.
 
     Parameters
     ----------
     seed : int
         Two networks built under the same seed have equal weights.
+    device : torch.device, optional
+        GPU whose generator is seeded beside the CPU's.
 
     Examples
     --------
@@ -42,8 +44,11 @@ def seeded(seed: int) -> Iterator[None]:
     ...     bool(torch.rand(1) == first)
     True
     """
-    with torch.random.fork_rng(devices=[]):
+    gpus = [device] if device is not None and device.type == "cuda" else []
+    with torch.random.fork_rng(devices=gpus):
         torch.default_generator.manual_seed(seed)
+        if gpus:
+            torch.cuda.manual_seed_all(seed)
         yield
 
 

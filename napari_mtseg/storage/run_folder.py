@@ -8,7 +8,8 @@
       events.jsonl              appended by the training, see domain/events.py
       control.json              written by whoever watches: stop, current image
       writer.lock               held while the training lives
-      checkpoints/              last.safetensors and best.safetensors
+      checkpoints/              last.safetensors, best.safetensors, and kept-01, ...
+                                of the last third of the run
       grown/003/ID.tif          growing labels after iteration 3; 000 is the start
       previews/ID.npz           latest prediction of the current image
       targets/ID/               maps to learn, while the run lasts, see target_files.py
@@ -42,6 +43,9 @@ from napari_mtseg.storage.write import (
     write_bytes_atomically,
     write_json,
 )
+
+KEPT = "kept"
+"""what the names of checkpoints begin with that are kept for an ensemble"""
 
 
 class RunInfo(Settings):
@@ -121,8 +125,13 @@ class RunFolder:
         return metrics.exists() and read_json(metrics).get("reason") == "done"
 
     def checkpoint(self, name: str) -> Path:
-        """Return the file of the 'last' or 'best' checkpoint."""
+        """Return the file of the 'last' or 'best' checkpoint, or of a kept one."""
         return self.path / "checkpoints" / f"{name}.safetensors"
+
+    def kept_checkpoints(self) -> tuple[str, ...]:
+        """Return the names of the checkpoints kept for an ensemble, oldest first."""
+        files = (self.path / "checkpoints").glob(f"{KEPT}-*.safetensors")
+        return tuple(sorted(file.stem for file in files))
 
     def lock(self) -> FolderLock:
         """Return the lock that is held while the training lives."""

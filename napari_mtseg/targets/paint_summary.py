@@ -28,6 +28,8 @@ class PaintSummary:
 
     n_images: int = 0
     """images on which something is painted that counts"""
+    n_unpainted: int = 0
+    """images without any paint that counts"""
     n_full: int = 0
     """images with a complete region"""
     n_whole: int = 0
@@ -213,6 +215,7 @@ def _told_of_whole(annotation: Annotation) -> PaintSummary:
     scenes = frozenset() if tags.scene is None else frozenset({tags.scene})
     is_tagged = bool(scenes or tags.present)
     return PaintSummary(
+        n_unpainted=int(annotation.is_empty),
         n_full_open=int(not annotation.has_full and not annotation.full.is_empty),
         scenes=scenes,
         painted_scenes=frozenset() if annotation.is_empty else scenes,

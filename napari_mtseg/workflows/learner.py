@@ -1,4 +1,4 @@
-"""What learns: network, optimiser and running average, saved and restored as one."""
+"""What learns: network, adversary, optimisers and running average, saved as one."""
 
 import math
 from collections.abc import Mapping
@@ -10,18 +10,21 @@ import torch
 from torch import Tensor, nn
 
 from napari_mtseg.batches.patches import PatchSampler
-from napari_mtseg.methods.protocol import Method, stage_at
+from napari_mtseg.domain.training_settings import TrainingSettings
+from napari_mtseg.methods.protocol import Companions, Method, stage_at
 from napari_mtseg.networks.blocks import seeded
 from napari_mtseg.workflows.processes import (
     n_processes,
     n_processes_here,
     part_of_batch,
+    rank,
 )
 
 CHANNELS_LAST_UP_TO = 16
 """base channels up to which the channels-last layout is faster on a CPU (measured)"""
 
-ADAM_KEYS = ("exp_avg", "exp_avg_sq", "step")
+ADVERSARY = "adversary"
+"""what the names of the adversary's tensors begin with in a checkpoint"""
 
 
 class Learner:
@@ -57,21 +60,29 @@ class Learner:
         )
         if n_processes() > 1:
             self.fabric.launch()
+        self._seed = seed
         with seeded(seed):
             network: Any = method.network()
+            adversary = method.adversary()
         self._layout = self._memory_layout()
         self.network: nn.Module = network.to(memory_format=self._layout)
-        # Named as the network's own, so that a checkpoint needs no wrapper to be read.
-        self._names = [name for name, _ in self.network.named_parameters()]
-        optimizer = torch.optim.Adam(
-            self.network.parameters(),
-            lr=settings.learning_rate,
-            weight_decay=settings.weight_decay,
-        )
         compiled: Any = network
         if settings.compile:
             compiled = torch.compile(network)
-        self._model, self._optimizer = self.fabric.setup(compiled, optimizer)
+        self._model, self._optimizer = self.fabric.setup(
+            compiled, _optimizer(settings, self.network)
+        )
+        self._adversary = None if adversary is None else adversary.network
+        self._opponent: Any = None
+        if adversary is not None:
+            self._opponent, self._opponent_optimizer = self.fabric.setup(
+                adversary.network,
+                torch.optim.Adam(
+                    adversary.network.parameters(),
+                    lr=adversary.learning_rate,
+                    betas=adversary.betas,
+                ),
+            )
         self._mean = deepcopy(self.network).eval() if settings.average > 0 else None
         self.n_steps = 0
 
@@ -104,11 +115,18 @@ class Learner:
             layout=self._layout,
             part=part_of_batch(sampler.batch_size),
         )
-        terms = self._method.losses(self._model, batch, progress)
-        total = torch.stack(list(terms.values())).sum()
-        self._optimizer.zero_grad(set_to_none=True)
-        self.fabric.backward(total)
+        with seeded(self._seed_of_step(), self.device):
+            terms = self._method.losses(
+                self._model, batch, progress, self._companions(rng)
+            )
+            total = torch.stack(list(terms.values())).sum()
+            self._optimizer.zero_grad(set_to_none=True)
+            if self._opponent is not None:
+                self._opponent_optimizer.zero_grad(set_to_none=True)
+            self.fabric.backward(total)
         self._optimizer.step()
+        if self._opponent is not None:
+            self._opponent_optimizer.step()
         self.n_steps += 1
         self._update_mean()
         shown = {name: t.detach() for name, t in {**terms, "total": total}.items()}
@@ -150,9 +168,14 @@ class Learner:
         found = {f"network.{k}": v for k, v in self.network.state_dict().items()}
         if self._mean is not None:
             found |= {f"mean.{k}": v for k, v in self._mean.state_dict().items()}
-        for name, parameter in zip(self._names, self.network.parameters(), strict=True):
-            for key, value in self._optimizer.state.get(parameter, {}).items():
-                found[f"adam.{key}.{name}"] = value
+        kind = self._method.settings.optimizer
+        found |= _moments(kind, self._optimizer, self.network)
+        if self._adversary is not None:
+            weights = self._adversary.state_dict()
+            found |= {f"{ADVERSARY}.{k}": v for k, v in weights.items()}
+            found |= _moments(
+                f"{ADVERSARY}_adam", self._opponent_optimizer, self._adversary
+            )
         return found
 
     def restore(self, tensors: dict[str, Tensor], n_steps: int) -> None:
@@ -160,22 +183,46 @@ class Learner:
         self.network.load_state_dict(_below("network.", tensors))
         if self._mean is not None:
             self._mean.load_state_dict(_below("mean.", tensors))
-        moments = {key: _below(f"adam.{key}.", tensors) for key in ADAM_KEYS}
-        state = {
-            index: {key: moments[key][name] for key in ADAM_KEYS}
-            for index, name in enumerate(self._names)
-            if name in moments["step"]
-        }
-        saved: dict[str, Any] = self._optimizer.state_dict()
-        self._optimizer.load_state_dict({**saved, "state": state})
+        kind = self._method.settings.optimizer
+        _restore_moments(kind, self._optimizer, self.network, tensors)
+        if self._adversary is not None:
+            self._adversary.load_state_dict(_below(f"{ADVERSARY}.", tensors))
+            _restore_moments(
+                f"{ADVERSARY}_adam", self._opponent_optimizer, self._adversary, tensors
+            )
         self.n_steps = n_steps
+
+    def _companions(self, rng: np.random.Generator) -> Companions:
+        return Companions(
+            average=self._mean,
+            adversary=self._opponent,
+            judge=None if self._adversary is None else self._judged,
+            rng=rng,
+        )
+
+    def _judged(self, *inputs: Tensor) -> Tensor:
+        """Return what the adversary says, with gradients for its inputs alone."""
+        adversary: Any = self._adversary
+        fixed = {name: p.detach() for name, p in adversary.named_parameters()}
+        adversary.eval()
+        try:
+            return torch.func.functional_call(adversary, fixed, inputs)
+        finally:
+            adversary.train()
+
+    def _seed_of_step(self) -> int:
+        """Return what dropout is drawn from: of the step, apart in every process."""
+        sequence = np.random.SeedSequence([self._seed, self.n_steps, rank()])
+        return int(sequence.generate_state(1)[0])
 
     def _learning_rate(self, progress: float) -> float:
         settings, stages = self._method.settings, self._method.stages()
         rate = settings.learning_rate * stages[stage_at(stages, progress)].learning_rate
-        if settings.schedule == "constant":
-            return rate
-        return rate * (1 + math.cos(math.pi * progress)) / 2
+        if settings.schedule == "cosine":
+            return rate * (1 + math.cos(math.pi * progress)) / 2
+        if settings.schedule == "stepped":
+            return rate * 0.1 ** math.floor(progress * 12 / 5)
+        return rate
 
     def _memory_layout(self) -> torch.memory_format:
         small = self._method.settings.base_channels <= CHANNELS_LAST_UP_TO
@@ -204,3 +251,47 @@ def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         for name, t in tensors.items()
         if name.startswith(prefix)
     }
+
+
+def _optimizer(settings: TrainingSettings, network: nn.Module) -> torch.optim.Optimizer:
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(
+            network.parameters(),
+            lr=settings.learning_rate,
+            momentum=settings.momentum,
+            weight_decay=settings.weight_decay,
+        )
+    return torch.optim.Adam(
+        network.parameters(),
+        lr=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+    )
+
+
+def _moments(prefix: str, optimizer: Any, network: nn.Module) -> dict[str, Tensor]:
+    """Return what an optimiser keeps of each weight, under the network's own names.
+
+    So a checkpoint needs no wrapper to be read.
+    """
+    return {
+        f"{prefix}.{key}.{name}": value
+        for name, parameter in network.named_parameters()
+        for key, value in optimizer.state.get(parameter, {}).items()
+        if isinstance(value, Tensor)
+    }
+
+
+def _restore_moments(
+    prefix: str, optimizer: Any, network: nn.Module, tensors: dict[str, Tensor]
+) -> None:
+    moments: dict[str, dict[str, Tensor]] = {}
+    for full_name, value in _below(f"{prefix}.", tensors).items():
+        key, name = full_name.split(".", 1)
+        moments.setdefault(name, {})[key] = value
+    state = {
+        index: moments[name]
+        for index, (name, _) in enumerate(network.named_parameters())
+        if name in moments
+    }
+    saved: dict[str, Any] = optimizer.state_dict()
+    optimizer.load_state_dict({**saved, "state": state})

@@ -26,7 +26,7 @@ from napari_mtseg.domain.events import (
 from napari_mtseg.methods.protocol import Method
 from napari_mtseg.storage.checkpoint import load_checkpoint
 from napari_mtseg.storage.project import Project
-from napari_mtseg.storage.run_folder import RunFolder
+from napari_mtseg.storage.run_folder import KEPT, RunFolder
 from napari_mtseg.storage.snapshot import load_snapshot
 from napari_mtseg.workflows.devices import best_device, is_out_of_memory
 from napari_mtseg.workflows.learner import Learner
@@ -209,6 +209,7 @@ class _Training:
         while self.n_steps < end:
             self._stop_together_if_asked()
             yield from self._step()
+            self._keep_for_ensemble()
             yield from self._previewed()
             settings = self._method.settings
             if self.n_steps % settings.validate_every == 0:
@@ -311,6 +312,12 @@ class _Training:
         state = {"step": self.n_steps, "metrics": self._metrics}
         self._writer.save("best", self._learner_now.weights(), state)
 
+    def _keep_for_ensemble(self) -> None:
+        steps = kept_steps(self._total, self._method.settings.kept_checkpoints)
+        if self.n_steps in steps:
+            name = f"{KEPT}-{steps.index(self.n_steps) + 1:02d}"
+            self._writer.save(name, self._learner_now.weights(), {"step": self.n_steps})
+
     def _finished(self, reason: str) -> Iterator[Event]:
         if self._best is None:
             self._save_best()
@@ -354,6 +361,16 @@ class _Training:
         now = time.monotonic()
         elapsed, self._clock = now - self._clock, now
         return elapsed
+
+
+def kept_steps(total: int, n: int) -> tuple[int, ...]:
+    """Return the steps after which weights are kept: evenly, to the end of the run.
+
+    ``n`` of them lie in the last third; fewer where it has fewer steps.
+    """
+    return tuple(
+        sorted({total - round(total * i / (3 * n)) for i in range(n)}) if n else ()
+    )
 
 
 def _flooded(names: list[str]) -> str:

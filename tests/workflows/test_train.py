@@ -55,6 +55,9 @@ def settings_for(method, **values):
     if method == "task_decomposition":
         random = {"encoder_weights": "none", "norm": "batch", "low_memory": True}
         values = {"levels": 6, "width": 8, "hidden": 8, **random, **values}
+    if method == "cross_task":
+        small = {"optimizer": "adam", "schedule": "constant", "adversary_channels": 2}
+        values = {"passes": 2, "dropout": 0.2, "steepness": 100.0, **small, **values}
     return {**TINY, **values}
 
 

@@ -34,7 +34,7 @@ from napari_mtseg.losses.masked import (
 )
 from napari_mtseg.methods.baseline.settings import BaselineSettings
 from napari_mtseg.methods.fixed_labels import FixedLabels
-from napari_mtseg.methods.protocol import Readiness, Stage, Task
+from napari_mtseg.methods.protocol import ALONE, Companions, Readiness, Stage, Task
 from napari_mtseg.networks.unet import UNet
 from napari_mtseg.targets.class_map import image_targets, taught_classes
 from napari_mtseg.targets.paint_summary import (
@@ -124,6 +124,8 @@ class Baseline(FixedLabels):
             pools=pool_factors(self.task.spacing, s.levels),
             high_resolution=s.pathway,
             high_resolution_width=s.pathway_width or None,
+            dropout=s.dropout,
+            dropout_place=s.dropout_place,
         )
 
     def targets(self, annotation: Annotation, *, painted: Annotation) -> ImageTargets:
@@ -133,7 +135,11 @@ class Baseline(FixedLabels):
         return image_targets(annotation, maps, known=classes)
 
     def losses(
-        self, network: nn.Module, batch: Batch, progress: float
+        self,
+        network: nn.Module,
+        batch: Batch,
+        progress: float,
+        companions: Companions = ALONE,
     ) -> dict[str, Tensor]:
         """Cross entropy and Dice loss over known pixels."""
         logits = network(batch.image)["segmentation"]

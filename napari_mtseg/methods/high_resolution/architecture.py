@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from torch import nn
 
+from napari_mtseg.domain.training_settings import DropoutPlace
 from napari_mtseg.geometry.pooling import pool_factors
 from napari_mtseg.methods.high_resolution.settings import HighResolutionSettings
 from napari_mtseg.methods.protocol import Task
@@ -68,6 +69,8 @@ def _network(
                 base=s.base_channels,
                 high_resolution=s.pathway,
                 high_resolution_width=s.pathway_width or None,
+                dropout=s.dropout,
+                dropout_place=_place(s),
             )
 
 
@@ -87,6 +90,8 @@ def _dilated(
         ndim=len(spacing),
         norm=s.norm,
         in_plane=_planes_lie_apart(spacing),
+        dropout=s.dropout,
+        dropout_place=_place(s),
     )
 
 
@@ -108,6 +113,7 @@ def _distilling(
         levels=s.levels,
         norm=s.norm,
         dropout=s.dropout,
+        dropout_place=s.dropout_place,
         pools=pool_factors(spacing, s.levels),
     )
 
@@ -138,6 +144,8 @@ def _plain(
             norm=s.norm,
             affine=True,
             pools=pools,
+            dropout=s.dropout,
+            dropout_place=_place(s),
         )
     return UNet(
         n_channels,
@@ -151,6 +159,8 @@ def _plain(
         pools=pools,
         high_resolution=s.pathway,
         high_resolution_width=s.pathway_width or None,
+        dropout=s.dropout,
+        dropout_place=_place(s),
     )
 
 
@@ -160,7 +170,10 @@ def _as_published(
     n_channels: int,
     spacing: tuple[float, ...],
 ) -> nn.Module:
-    """Return a network whose levels and dropout are those of its own paper."""
+    """Return a network whose levels are those of its own paper.
+
+    So is dropout, but for FCN, whose normalisation stands in for it.
+    """
     ndim, base = len(spacing), s.base_channels
     if s.network == "isensee":
         return IsenseeUNet(
@@ -190,7 +203,20 @@ def _as_published(
             base=base,
             pools=pool_factors(spacing, N_BLOCKS + 1),
         )
-    return FCN(n_channels, heads, activations=ACTIVATIONS, ndim=ndim, base=base)
+    return FCN(
+        n_channels,
+        heads,
+        activations=ACTIVATIONS,
+        ndim=ndim,
+        base=base,
+        dropout=s.dropout,
+        dropout_place=_place(s),
+    )
+
+
+def _place(s: HighResolutionSettings) -> DropoutPlace:
+    """Return where networks drop maps that have no stages like the paper's."""
+    return "decoder" if s.dropout_place == "stages" else s.dropout_place
 
 
 def _dilations(s: HighResolutionSettings) -> tuple[int, int]:

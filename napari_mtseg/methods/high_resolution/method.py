@@ -33,7 +33,7 @@ from napari_mtseg.methods.fixed_labels import FixedLabels
 from napari_mtseg.methods.high_resolution.architecture import network_of
 from napari_mtseg.methods.high_resolution.readiness import adapted, readiness
 from napari_mtseg.methods.high_resolution.settings import HighResolutionSettings
-from napari_mtseg.methods.protocol import Readiness, Stage, Task
+from napari_mtseg.methods.protocol import ALONE, Companions, Readiness, Stage, Task
 from napari_mtseg.targets.boundary_maps import difficulty_map
 from napari_mtseg.targets.boundary_targets import boundary_target, difficulty_target
 from napari_mtseg.targets.class_map import image_targets, taught_classes
@@ -107,7 +107,11 @@ class HighResolution(FixedLabels):
         return network_of(self.settings, self.task, heads)
 
     def losses(
-        self, network: nn.Module, batch: Batch, progress: float
+        self,
+        network: nn.Module,
+        batch: Batch,
+        progress: float,
+        companions: Companions = ALONE,
     ) -> dict[str, Tensor]:
         """Cross entropy, at the end of the pathway too, and squared boundary error."""
         s, logits = self.settings, network(batch.image)

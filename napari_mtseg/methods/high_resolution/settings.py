@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from napari_mtseg.domain.settings import setting
-from napari_mtseg.domain.training_settings import TrainingSettings
+from napari_mtseg.domain.training_settings import DropoutPlace, TrainingSettings
 
 Network = Literal[
     "distilling",
@@ -94,8 +94,13 @@ class HighResolutionSettings(TrainingSettings):
     slices: Literal[1, 3, 5, 7, 9] = setting(1, source="paper")
     """Neighbouring planes of a volume that a 2D network sees as channels; 1 sees a
     volume in 3D. Patches are as deep."""
-    dropout: float = setting(0.0, ge=0, lt=1, step=0.05, source="ours")
-    """Share of maps dropped at the end of each stage while training."""
+    dropout_place: Literal["stages", DropoutPlace] = setting(  # type: ignore[assignment]
+        "stages", source="paper"
+    )
+    """Where: at the end of each stage of encoder and decoder; or after the deepest
+    level, after each level of the decoder, after its last one, or after the deepest
+    and the last. Networks other than the paper's have no such stages: there 'stages'
+    is 'decoder'. Those of Isensee, DeepMedic and DenseSeg keep their own dropout."""
     rescale: float = setting(
         1.25, ge=1, le=1.25, step=0.05, source="derived", unit="times"
     )
@@ -111,7 +116,8 @@ class HighResolutionSettings(TrainingSettings):
 SETTINGS = HighResolutionSettings
 
 _PLAIN = {"contour": False, "difficulty": False}
-_NUCLEI = {"base_channels": 32, "nuclei": True, **_PLAIN}
+_COMPARED = {**_PLAIN, "pathway": 0, "dropout": 0.0}
+_NUCLEI = {"base_channels": 32, "nuclei": True, **_COMPARED}
 _PAPER = {
     "batch_size": 10,
     "learning_rate": 1e-3,
@@ -152,13 +158,14 @@ PRESETS_3D: dict[str, dict[str, Any]] = {
     },
 }
 VARIANTS: dict[str, dict[str, Any]] = {
-    "DilNet1": {"network": "dilated", "dilation": "3,5", **_PLAIN},
-    "DilNet2": {"network": "dilated", "dilation": "2,4", **_PLAIN},
+    "DilNet1": {"network": "dilated", "dilation": "3,5", **_PLAIN, "dropout": 0.0},
+    "DilNet2": {"network": "dilated", "dilation": "2,4", **_PLAIN, "dropout": 0.0},
     "DilNet3": {
         "network": "dilated",
         "dilation": "3,5",
         "dilated_blocks": 6,
         **_PLAIN,
+        "dropout": 0.0,
     },
     "DstNet1": {"pathway": 0, **_PLAIN},
     "DstNet2": {"pathway": 0, "levels": 4, **_PLAIN},
@@ -171,27 +178,20 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "HMEDN": {"pathway": 3, "contour": True, "difficulty": True},
     "3D-L2": {"base_channels": 16, "pathway": 2, "dropout": 0.2, "contour": False},
     "3D-L3": {"base_channels": 16, "pathway": 3, "dropout": 0.2, "contour": False},
-    "U-Net": {"network": "unet", "base_channels": 32, "pathway": 0, **_PLAIN},
-    "FCN": {"network": "fcn", "base_channels": 64, "pathway": 0, **_PLAIN},
-    "DCAN": {
-        "network": "dcan",
-        "base_channels": 44,
-        "pathway": 0,
-        "contour": True,
-        "difficulty": False,
-    },
+    "U-Net": {"network": "unet", "base_channels": 32, **_COMPARED},
+    "FCN": {"network": "fcn", "base_channels": 64, **_COMPARED},
+    "DCAN": {"network": "dcan", "base_channels": 44, **_COMPARED, "contour": True},
     "E-UNet": {
         "network": "isensee",
         "base_channels": 16,
         "norm": "instance",
-        "pathway": 0,
-        **_PLAIN,
+        **_COMPARED,
     },
-    "DeepMedic": {"network": "deepmedic", "base_channels": 30, "pathway": 0, **_PLAIN},
-    "DenseSeg": {"network": "dense_seg", "base_channels": 32, "pathway": 0, **_PLAIN},
-    "ResNet34": {"network": "resnet34", **_NUCLEI, "pathway": 0},
-    "ResNet101": {"network": "resnet101", **_NUCLEI, "pathway": 0},
-    "DenseNet121": {"network": "densenet121", **_NUCLEI, "pathway": 0},
+    "DeepMedic": {"network": "deepmedic", "base_channels": 30, **_COMPARED},
+    "DenseSeg": {"network": "dense_seg", "base_channels": 32, **_COMPARED},
+    "ResNet34": {"network": "resnet34", **_NUCLEI},
+    "ResNet101": {"network": "resnet101", **_NUCLEI},
+    "DenseNet121": {"network": "densenet121", **_NUCLEI},
     "ResNet34+HR-L2": {"network": "resnet34", **_NUCLEI, "pathway": 2},
     "ResNet34+HR-L3": {"network": "resnet34", **_NUCLEI, "pathway": 3},
     "ResNet34+HR-L4": {"network": "resnet34", **_NUCLEI, "pathway": 4},

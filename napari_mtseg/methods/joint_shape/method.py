@@ -29,7 +29,7 @@ from napari_mtseg.losses.regression import interval_loss
 from napari_mtseg.methods.fixed_labels import FixedLabels
 from napari_mtseg.methods.joint_shape.readiness import readiness
 from napari_mtseg.methods.joint_shape.settings import JointShapeSettings
-from napari_mtseg.methods.protocol import Readiness, Stage, Task
+from napari_mtseg.methods.protocol import ALONE, Companions, Readiness, Stage, Task
 from napari_mtseg.networks.joint_unet import JointUNet, joint_pools
 from napari_mtseg.targets.class_map import image_targets, taught_classes
 from napari_mtseg.targets.contour_map import contour_radius, contour_target
@@ -117,10 +117,16 @@ class JointShape(FixedLabels):
             pools=joint_pools(self.task.spacing, s.levels),
             high_resolution=s.pathway,
             high_resolution_width=s.pathway_width or None,
+            dropout=s.dropout,
+            dropout_place=s.dropout_place,
         )
 
     def losses(
-        self, network: nn.Module, batch: Batch, progress: float
+        self,
+        network: nn.Module,
+        batch: Batch,
+        progress: float,
+        companions: Companions = ALONE,
     ) -> dict[str, Tensor]:
         """Cross entropy of mask and contour, squared error of the distance map."""
         s, logits, targets = self.settings, network(batch.image), batch.targets

@@ -30,8 +30,8 @@ from napari_mtseg.growth.level_set import grow_objects
 from napari_mtseg.growth.seeds import with_eroded_full_masks, with_strokes_as_seeds
 from napari_mtseg.instances.components import separate_objects
 from napari_mtseg.losses.masked import balancing_weights, masked_cross_entropy
-from napari_mtseg.methods.fixed_labels import DrawnWeights
-from napari_mtseg.methods.protocol import Readiness, Stage, Task
+from napari_mtseg.methods.fixed_labels import DrawnWeights, NoAdversary
+from napari_mtseg.methods.protocol import ALONE, Companions, Readiness, Stage, Task
 from napari_mtseg.methods.recursive_approximation.readiness import readiness
 from napari_mtseg.methods.recursive_approximation.settings import (
     RecursiveApproximationSettings,
@@ -51,7 +51,7 @@ from napari_mtseg.targets.class_map import (
 from napari_mtseg.targets.paint_summary import PaintSummary
 
 
-class RecursiveApproximation(DrawnWeights):
+class RecursiveApproximation(DrawnWeights, NoAdversary):
     """Segmentation and approximation task side by side, and labels that grow."""
 
     key: ClassVar[str] = "recursive_approximation"
@@ -134,6 +134,8 @@ class RecursiveApproximation(DrawnWeights):
             pools=pool_factors(self.task.spacing, s.levels),
             high_resolution=s.pathway,
             high_resolution_width=s.pathway_width or None,
+            dropout=s.dropout,
+            dropout_place=s.dropout_place,
         )
 
     def targets(self, annotation: Annotation, *, painted: Annotation) -> ImageTargets:
@@ -157,7 +159,11 @@ class RecursiveApproximation(DrawnWeights):
         return image_targets(annotation, maps, known=known)
 
     def losses(
-        self, network: nn.Module, batch: Batch, progress: float
+        self,
+        network: nn.Module,
+        batch: Batch,
+        progress: float,
+        companions: Companions = ALONE,
     ) -> dict[str, Tensor]:
         """Cross entropy of each task over the pixels that are labelled for it."""
         logits = network(batch.image)

@@ -33,6 +33,8 @@ def network_of(s: TaskDecompositionSettings, task: Task) -> nn.Module:
             norm=s.norm,
             # As many as the context has, as in the paper's size: 3D maps are costly.
             decoder_widths=(s.width, max(s.width // 2, 1)),
+            dropout=s.dropout,
+            dropout_place=s.dropout_place,
         )
     return DecomposedNetwork(
         task.n_channels,
@@ -49,4 +51,6 @@ def network_of(s: TaskDecompositionSettings, task: Task) -> nn.Module:
         low_memory=s.low_memory,
         norm=s.norm,
         decoder_base=max(s.base_channels // PAPERS_BASE_TO_DECODER, 1),
+        dropout=s.dropout,
+        dropout_place=s.dropout_place,
     )

@@ -44,7 +44,14 @@ from napari_mtseg.losses.presence import (
     synchronisation_loss,
 )
 from napari_mtseg.methods.fixed_labels import FixedLabels
-from napari_mtseg.methods.protocol import Readiness, Stage, Task, stage_at
+from napari_mtseg.methods.protocol import (
+    ALONE,
+    Companions,
+    Readiness,
+    Stage,
+    Task,
+    stage_at,
+)
 from napari_mtseg.methods.task_decomposition.architecture import network_of
 from napari_mtseg.methods.task_decomposition.readiness import (
     adapted,
@@ -162,7 +169,11 @@ class TaskDecomposition(FixedLabels):
         return image_targets(annotation, maps, known=classes, facts=facts)
 
     def losses(
-        self, network: nn.Module, batch: Batch, progress: float
+        self,
+        network: nn.Module,
+        batch: Batch,
+        progress: float,
+        companions: Companions = ALONE,
     ) -> dict[str, Tensor]:
         """Segmentation, classes, synchronisation and scene, as the stage has them."""
         s, stage = self.settings, stage_at(self.stages(), progress)

@@ -1,0 +1,1 @@
+"""Cross-task consistency (MTCTL): mask, distance map and doubt agree on all images."""

@@ -5,6 +5,7 @@ METHODS.md section 1, 3D.
 
 from torch import Tensor, nn
 
+from napari_mtseg.domain.training_settings import DropoutPlace
 from napari_mtseg.networks.anisotropic_trunk import (
     HALF,
     LAST,
@@ -23,6 +24,7 @@ from napari_mtseg.networks.blocks import (
     pointwise_heads,
 )
 from napari_mtseg.networks.context_ensemble import DilatedCascade
+from napari_mtseg.networks.dropout import dropouts
 from napari_mtseg.networks.high_resolution_pathway import draw_xavier
 from napari_mtseg.networks.pooling_grid import cropped, size_multiple, upsampling
 from napari_mtseg.networks.receptive_field import (
@@ -73,11 +75,14 @@ class AnisotropicNetwork(DecomposedBase):
         Normalisation; without it convolutions outside the U-Net decoder have a bias.
     decoder_widths : (int, int)
         Channels after the plain decoder's first convolution and after its others.
+    dropout, dropout_place
+        As in :class:`~napari_mtseg.networks.decomposed_network.DecomposedNetwork`; the
+        scores of Wang et al., side by side, are a single level.
 
     Raises
     ------
     ValueError
-        If the parts make no network.
+        If the parts make no network or ``dropout`` is out of range.
 
     References
     ----------
@@ -105,6 +110,8 @@ class AnisotropicNetwork(DecomposedBase):
         low_memory: bool = False,
         norm: Norm = "batch",
         decoder_widths: tuple[int, int] = (64, 32),
+        dropout: float = 0.0,
+        dropout_place: DropoutPlace = "decoder",
     ) -> None:
         super().__init__()
         self.pools = POOLS
@@ -137,6 +144,8 @@ class AnisotropicNetwork(DecomposedBase):
             self.decoder = PlaneUNetDecoder(n_seen, base, norm=norm)
         else:
             self.decoder = ScoresDecoder(base, n_classes_out, norm=norm)
+        n = 1 if isinstance(self.decoder, ScoresDecoder) else self.decoder.n_levels
+        self.drop = dropouts(1 + n, rate=dropout, place=dropout_place, ndim=3)
         draw_xavier(self)
         draw_weights(self, slope=RELU)
         self.heads = (
@@ -168,9 +177,11 @@ class AnisotropicNetwork(DecomposedBase):
         size = x.shape[2:]
         maps = self.encoder(self.padded(x), self.decoder.stages)
         latents = [maps[LAST]] if self.context is None else self.context(maps[LAST])
-        maps[LAST], answers = self.pairs(*latents)
-        del latents
-        finest = self.decoder(maps)
+        deepest, *between, last = self.drop
+        seen, answers = self.pairs(*latents)
+        maps[LAST] = deepest(seen)
+        del latents, seen
+        finest = last(self.decoder(maps, *between))
         segmentation = cropped(self.heads["segmentation"](finest), size)
         return {"segmentation": segmentation, **answers}
 
@@ -212,6 +223,8 @@ class PlainPlaneDecoder(nn.Module):
 
     stages = (LAST,)
     """numbers of the stages that are read"""
+    n_levels = 3
+    """convolutions, each of which dropout may follow"""
 
     def __init__(
         self, n_in: int, widths: tuple[int, int], *, norm: Norm, low_memory: bool
@@ -227,11 +240,19 @@ class PlainPlaneDecoder(nn.Module):
             _convolution(self.width, self.width, norm=norm),
         )
 
-    def forward(self, maps: dict[int, Tensor]) -> Tensor:
-        """Return ``(N, width, Z, Y, X)`` at full resolution; ``maps`` are emptied."""
+    def forward(
+        self, maps: dict[int, Tensor], after_first: nn.Module, after_second: nn.Module
+    ) -> Tensor:
+        """Return ``(N, width, Z, Y, X)`` at full resolution; ``maps`` are emptied.
+
+        ``after_first`` and ``after_second`` follow the first two convolutions.
+        """
         if self.low_memory:
-            return self.others(self.up(self.first(maps.pop(LAST))))
-        return self.others(self.first(self.up(maps.pop(LAST))))
+            deep = self.up(after_first(self.first(maps.pop(LAST))))
+        else:
+            deep = after_first(self.first(self.up(maps.pop(LAST))))
+        second, third = self.others
+        return third(after_second(second(deep)))
 
     def read(self, wanted: Interval, *, axis: int) -> Wanted:
         """Return the voxels of the last stage that the voxels ``wanted`` need."""
@@ -245,6 +266,7 @@ class PlaneUNetDecoder(nn.Module):
 
     stages = (WHOLE, HALF, LAST)
     """numbers of the stages that are read"""
+    n_levels = 2
 
     def __init__(self, n_deep: int, width: int, *, norm: Norm) -> None:
         """``width`` are the channels of both skips and of the maps that leave."""
@@ -255,12 +277,14 @@ class PlaneUNetDecoder(nn.Module):
             for n_in, factors in zip((n_deep, width), POOLS, strict=True)
         )
 
-    def forward(self, maps: dict[int, Tensor]) -> Tensor:
-        """Return ``(N, width, Z, Y, X)`` at full resolution; ``maps`` are emptied."""
-        deep = maps.pop(LAST)
-        for level, stage in zip(self.levels, (HALF, WHOLE), strict=True):
-            deep = level(deep, maps.pop(stage))
-        return deep
+    def forward(self, maps: dict[int, Tensor], between: nn.Module) -> Tensor:
+        """Return ``(N, width, Z, Y, X)`` at full resolution; ``maps`` are emptied.
+
+        ``between`` follows the first level.
+        """
+        first, second = self.levels
+        deep = between(first(maps.pop(LAST), maps.pop(HALF)))
+        return second(deep, maps.pop(WHOLE))
 
     def read(self, wanted: Interval, *, axis: int) -> Wanted:
         """Return the voxels of each stage that the voxels ``wanted`` need."""

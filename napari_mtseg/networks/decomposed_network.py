@@ -6,6 +6,7 @@ from typing import Literal, cast
 
 from torch import Tensor, nn
 
+from napari_mtseg.domain.training_settings import DropoutPlace
 from napari_mtseg.networks.blocks import (
     RELU,
     ConvNormAct,
@@ -16,6 +17,7 @@ from napari_mtseg.networks.blocks import (
     pointwise_heads,
 )
 from napari_mtseg.networks.context_ensemble import ContextEnsemble, DilatedCascade
+from napari_mtseg.networks.dropout import dropouts
 from napari_mtseg.networks.encoder_unet import LARGEST_WIDTH
 from napari_mtseg.networks.named_encoders import SHORTCUT, NamedEncoder
 from napari_mtseg.networks.pooling_grid import cropped, pool_rows, upsampling
@@ -79,11 +81,15 @@ class DecomposedNetwork(DecomposedBase):
         as many, up to ``LARGEST_WIDTH``.
     decoder_widths : (int, int)
         Channels after the plain decoder's first convolution and after its others.
+    dropout, dropout_place
+        As in :class:`~napari_mtseg.networks.unet.UNet`: the deepest maps are those
+        that the segmentation starts from, after the pairs; a convolution of the plain
+        decoder counts as a level.
 
     Raises
     ------
     ValueError
-        If the parts make no network.
+        If the parts make no network or ``dropout`` is out of range.
 
     References
     ----------
@@ -113,6 +119,8 @@ class DecomposedNetwork(DecomposedBase):
         norm: Norm = "none",
         decoder_base: int = 32,
         decoder_widths: tuple[int, int] = (64, 32),
+        dropout: float = 0.0,
+        dropout_place: DropoutPlace = "decoder",
     ) -> None:
         super().__init__()
         self.pools = pool_rows(None, ndim=2, levels=_LEVELS)
@@ -152,6 +160,8 @@ class DecomposedNetwork(DecomposedBase):
             self.decoder = UNetDecoder(
                 n_seen, skips, base=decoder_base, norm=norm, first_factor=first
             )
+        n_levels = 1 + self.decoder.n_levels
+        self.drop = dropouts(n_levels, rate=dropout, place=dropout_place, ndim=2)
         self.heads = pointwise_heads(self.decoder.width, self.head_channels, ndim=2)
         draw_weights(self, slope=RELU)
 
@@ -188,7 +198,8 @@ class DecomposedNetwork(DecomposedBase):
             skips.clear()  # at full resolution they would only take memory
         latents = [deep] if self.context is None else self.context(deep)
         seen, answers = self.pairs(*latents)
-        finest = self.decoder(seen, skips)
+        deepest, *between, last = self.drop
+        finest = last(self.decoder(deepest(seen), skips, between))
         segmentation = cropped(self.heads["segmentation"](finest), size)
         return {"segmentation": segmentation, **answers}
 
@@ -209,6 +220,9 @@ class DecomposedNetwork(DecomposedBase):
 class PlainDecoder(nn.Module):
     """Upsampling by 16 and three 3x3 convolutions, one of them before it on request."""
 
+    n_levels = 3
+    """convolutions, each of which dropout may follow"""
+
     def __init__(
         self, n_in: int, widths: tuple[int, int], *, norm: Norm, low_memory: bool
     ) -> None:
@@ -223,11 +237,19 @@ class PlainDecoder(nn.Module):
         self.others = nn.Sequential(*others)
         self.up = upsampling((_PLAIN_FACTOR,) * 2)
 
-    def forward(self, deep: Tensor, _: Sequence[Tensor]) -> Tensor:
-        """Return ``(N, width, 16Y, 16X)`` for ``(N, n_in, Y, X)``; reads no skips."""
+    def forward(
+        self, deep: Tensor, _: Sequence[Tensor], between: Sequence[nn.Module]
+    ) -> Tensor:
+        """Return ``(N, width, 16Y, 16X)`` for ``(N, n_in, Y, X)``; reads no skips.
+
+        ``between`` follow each convolution but the last.
+        """
         if self.low_memory:
-            return self.others(self.up(self.first(deep)))
-        return self.others(self.first(self.up(deep)))
+            deep = self.up(between[0](self.first(deep)))
+        else:
+            deep = between[0](self.first(self.up(deep)))
+        second, third = self.others
+        return third(between[1](second(deep)))
 
     def read(self, wanted: Interval) -> tuple[Interval, list[Interval]]:
         """Return the pixels of ``deep`` that are read, and those of each skip: none."""
@@ -238,6 +260,9 @@ class PlainDecoder(nn.Module):
 
 class UNetDecoder(nn.Module):
     """Levels with the skips of an encoder, and one without where it has no map."""
+
+    n_levels = _LEVELS - 1
+    """levels, each of which dropout may follow"""
 
     def __init__(
         self,
@@ -278,10 +303,17 @@ class UNetDecoder(nn.Module):
             finest = DoubleConv(n_deep, base, ndim=2, norm=norm, slope=RELU)
             self.finest = nn.Sequential(upsampling((2, 2)), finest)
 
-    def forward(self, deep: Tensor, skips: list[Tensor]) -> Tensor:
-        """Return ``(N, width, Y, X)`` at full resolution; ``skips`` are emptied."""
-        for level in self.levels:
+    def forward(
+        self, deep: Tensor, skips: list[Tensor], between: Sequence[nn.Module]
+    ) -> Tensor:
+        """Return ``(N, width, Y, X)`` at full resolution; ``skips`` are emptied.
+
+        ``between`` follow each level but the last.
+        """
+        for number, level in enumerate(self.levels):
             deep = level(deep, skips.pop())
+            if number < len(between):
+                deep = between[number](deep)
         return deep if self.finest is None else self.finest(deep)
 
     def read(self, wanted: Interval) -> tuple[Interval, list[Interval]]:

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from napari_mtseg.domain.training_settings import DropoutPlace
 from napari_mtseg.networks.blocks import Norm, pointwise_heads
+from napari_mtseg.networks.dropout import dropouts
 from napari_mtseg.networks.high_resolution_pathway import (
     DILATIONS,
     N_BLOCKS,
@@ -37,11 +39,14 @@ class DilatedNetwork(PooledNetwork):
         Normalisation after each convolution.
     in_plane : bool
         Whether a volume is dilated along Y and X only.
+    dropout, dropout_place
+        As in :class:`~napari_mtseg.networks.unet.UNet`. There is one level alone:
+        wherever maps are dropped, it is those that the heads read.
 
     Raises
     ------
     ValueError
-        If there is no head.
+        If there is no head, or ``dropout`` is out of range.
 
     References
     ----------
@@ -61,6 +66,8 @@ class DilatedNetwork(PooledNetwork):
         ndim: int = 2,
         norm: Norm = "batch",
         in_plane: bool = False,
+        dropout: float = 0.0,
+        dropout_place: DropoutPlace = "decoder",
     ) -> None:
         super().__init__()
         self._name_heads(heads, activations)
@@ -75,6 +82,7 @@ class DilatedNetwork(PooledNetwork):
             n_blocks=n_blocks,
             in_plane=in_plane,
         )
+        self.drop = dropouts(1, rate=dropout, place=dropout_place, ndim=ndim)
         self.heads = pointwise_heads(width, heads, ndim=ndim)
         draw_xavier(self)
 
@@ -96,5 +104,5 @@ class DilatedNetwork(PooledNetwork):
         dict
             (N, channels, [Z,] Y, X) by head, in the order of the heads.
         """
-        maps = self.pathway(x)
+        maps = self.drop[0](self.pathway(x))
         return {name: head(maps) for name, head in self.heads.items()}

@@ -1,10 +1,12 @@
 """The networks of HMEDN: DstNet, HRDN and HMEDN itself (METHODS.md section 3)."""
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from napari_mtseg.domain.training_settings import DropoutPlace
 from napari_mtseg.networks.blocks import (
     RELU,
     ConvNormAct,
@@ -17,6 +19,7 @@ from napari_mtseg.networks.distilling_blocks import (
     DistillingEncoder,
     DistillingStage,
 )
+from napari_mtseg.networks.dropout import dropouts
 from napari_mtseg.networks.high_resolution_pathway import (
     DILATIONS,
     HighResolutionPathway,
@@ -79,12 +82,17 @@ class DistillingNetwork(PooledNetwork):
     base : int, optional
         Channels of the finest level; 24 in 2D and 16 in 3D if not given.
     dropout : float
-        Share of maps dropped at the end of each stage while training, 0 <= p < 1.
+        Share of whole maps dropped while training, 0 <= p < 1.
+    dropout_place : {"stages", "deepest", "decoder", "last", "ends"}
+        Where: at the end of each stage, of the encoder too; or as in
+        :class:`~napari_mtseg.networks.unet.UNet`, with the last maps joined with those
+        of the side channels before they are dropped.
 
     Raises
     ------
     ValueError
-        If there is no segmentation head or no such stage.
+        If there is no segmentation head or no such stage, or ``dropout`` is out of
+        range.
 
     References
     ----------
@@ -108,6 +116,7 @@ class DistillingNetwork(PooledNetwork):
         levels: int = 5,
         norm: Norm = "batch",
         dropout: float = 0.0,
+        dropout_place: Literal["stages", DropoutPlace] = "stages",
         pools: Sequence[Sequence[int]] | None = None,
     ) -> None:
         super().__init__()
@@ -118,8 +127,9 @@ class DistillingNetwork(PooledNetwork):
         self.norm: Norm = norm
         self._name_heads(heads, activations)
         widths = level_widths(base or _BASES[ndim], levels)
+        in_stages = dropout if dropout_place == "stages" else 0.0
         self.encoder = DistillingEncoder(
-            (in_channels, *widths), self.pools, norm=norm, dropout=dropout
+            (in_channels, *widths), self.pools, norm=norm, dropout=in_stages
         )
         self.pathway_at = high_resolution - 1
         self.pathway: HighResolutionPathway | None = None
@@ -142,7 +152,12 @@ class DistillingNetwork(PooledNetwork):
                 convolution(n_out, heads["segmentation"], ndim=ndim, size=1, bias=True),
                 upsampling(self._grid_of(self.pathway_at)),
             )
-        self.decoder = _decoder(widths, joined, self.pools, norm=norm, dropout=dropout)
+        self.decoder = _decoder(
+            widths, joined, self.pools, norm=norm, dropout=in_stages
+        )
+        place: DropoutPlace = "decoder" if dropout_place == "stages" else dropout_place
+        elsewhere = dropout - in_stages
+        self.drop = dropouts(levels, rate=elsewhere, place=place, ndim=ndim)
         self.sides = nn.ModuleList(
             _side_channel(widths[at], self._grid_of(at), norm=norm)
             for at in reversed(range(1, levels - 1))
@@ -193,17 +208,18 @@ class DistillingNetwork(PooledNetwork):
 
         ``end`` is the pathway's output; ``maps`` is emptied, so that memory is freed.
         """
+        *drops, last = self.drop
         deep = maps.pop()
         decoded = []
-        for stage in self.decoder:
+        for stage, drop in zip(self.decoder, drops, strict=True):
+            deep = drop(deep)
+            decoded.append(deep)
             skips = [maps.pop()]
             if end is not None and len(maps) == self.pathway_at:
                 skips.append(end)
             deep = stage(deep, skips)
-            decoded.append(deep)
-        finest = decoded.pop()
-        sides = zip(self.sides, decoded, strict=True)
-        return torch.cat([finest, *(side(coarse) for side, coarse in sides)], 1)
+        sides = zip(self.sides, decoded[1:], strict=True)
+        return last(torch.cat([deep, *(side(coarse) for side, coarse in sides)], 1))
 
     def _grid_of(self, at: int) -> tuple[int, ...]:
         """Return the pixels per axis that a pixel of a level stands for."""

@@ -7,12 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from napari_mtseg.networks.blocks import RELU, ConvNormAct, Norm, normalisation
+from napari_mtseg.networks.dropout import map_dropout
 from napari_mtseg.networks.pooling_grid import pooling
 
 DENSE_REACH = 2
 """Pixels by which a dense block widens the support"""
-
-_DROPOUTS: dict[int, type[nn.Module]] = {2: nn.Dropout2d, 3: nn.Dropout3d}
 
 
 class DenseBlock(nn.Module):
@@ -31,7 +30,7 @@ class DenseBlock(nn.Module):
         self.last = ConvNormAct(
             n_in + 2 * half, n_out, ndim=ndim, norm=norm, slope=RELU, size=1
         )
-        self.drop = _DROPOUTS[ndim](dropout) if dropout else nn.Identity()
+        self.drop = map_dropout(dropout, ndim=ndim)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``(N, n_out, [Z,] Y, X)`` for ``(N, n_in, [Z,] Y, X)``."""
@@ -72,7 +71,7 @@ class DistillingEncoder(nn.Module):
         pools: Sequence[Sequence[int]],
         *,
         norm: Norm,
-        dropout: float,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         ndim = len(pools[0])
@@ -101,7 +100,7 @@ class DistillingStage(nn.Module):
         *,
         factors: Sequence[int],
         norm: Norm,
-        dropout: float,
+        dropout: float = 0.0,
     ) -> None:
         """``n_skips`` channels are joined in all, the pathway's counted."""
         super().__init__()

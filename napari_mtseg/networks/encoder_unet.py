@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from torch import Tensor, nn
 
+from napari_mtseg.domain.training_settings import DropoutPlace
 from napari_mtseg.networks.blocks import (
     RELU,
     DecoderLevel,
@@ -12,6 +13,7 @@ from napari_mtseg.networks.blocks import (
     draw_weights,
     pointwise_heads,
 )
+from napari_mtseg.networks.dropout import dropouts
 from napari_mtseg.networks.high_resolution_pathway import SkipPathways
 from napari_mtseg.networks.named_encoders import SHORTCUT, EncoderName, NamedEncoder
 from napari_mtseg.networks.pooled_network import Activation, PooledNetwork
@@ -63,11 +65,15 @@ class EncoderUNet(PooledNetwork):
         the encoder lacks.
     high_resolution_width : int, optional
         Channels of the pathway; :data:`PATHWAY_WIDTHS` if not given.
+    dropout, dropout_place
+        As in :class:`~napari_mtseg.networks.unet.UNet`; the level without a skip is
+        the last one.
 
     Raises
     ------
     ValueError
-        If there is no head, no such encoder or no such stage.
+        If there is no head, no such encoder or no such stage, or ``dropout`` is out
+        of range.
 
     References
     ----------
@@ -87,6 +93,8 @@ class EncoderUNet(PooledNetwork):
         base: int = 32,
         high_resolution: int = 0,
         high_resolution_width: int | None = None,
+        dropout: float = 0.0,
+        dropout_place: DropoutPlace = "decoder",
     ) -> None:
         super().__init__()
         self._name_heads(heads, activations)
@@ -104,6 +112,8 @@ class EncoderUNet(PooledNetwork):
         )
         widths = (*self.skips.widths, deepest)
         self.decoder, self.finest = _decoder(widths, base, ndim=ndim)
+        n_levels = len(self.pools) + 1
+        self.drop = dropouts(n_levels, rate=dropout, place=dropout_place, ndim=ndim)
         self.heads = pointwise_heads(base, heads, ndim=ndim)
         draw_weights(self.decoder, self.finest, slope=RELU)
 
@@ -131,9 +141,11 @@ class EncoderUNet(PooledNetwork):
         *skips, deep = self.encoder(self.padded(x))
         if self.skips.stage:
             skips = self.skips(skips)
-        for level in self.decoder:
-            deep = level(deep, skips.pop())
-        finest = self.finest(deep)
+        deepest, *further, last = self.drop
+        deep = deepest(deep)
+        for level, drop in zip(self.decoder, further, strict=True):
+            deep = drop(level(deep, skips.pop()))
+        finest = last(self.finest(deep))
         return {name: cropped(head(finest), size) for name, head in self.heads.items()}
 
     def _read(self, position: int) -> Interval:

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
+from napari_mtseg.domain.training_settings import DropoutPlace
 from napari_mtseg.networks.blocks import RELU, ConvNormAct, convolution, draw_weights
+from napari_mtseg.networks.dropout import dropouts
 from napari_mtseg.networks.pooled_network import Activation, PooledNetwork
 from napari_mtseg.networks.pooling_grid import cropped, pool_rows, pooling, upsampling
 from napari_mtseg.networks.receptive_field import (
@@ -44,21 +46,27 @@ class FCN(PooledNetwork):
         2 or 3.
     base : int
         Channels of the first stage; 64 in VGG16.
+    dropout, dropout_place
+        As in :class:`~napari_mtseg.networks.unet.UNet`. Its decoder is the scores of
+        two stages, at a 16th of the resolution and last at an eighth: of each, the
+        maps that are scored are dropped, not those that the next stage reads.
 
     Raises
     ------
     ValueError
-        If there is no head, or ``ndim`` is neither 2 nor 3.
+        If there is no head, ``ndim`` is neither 2 nor 3, or ``dropout`` is out of
+        range.
 
     References
     ----------
     .. [1] Long et al., "Fully convolutional networks for semantic segmentation",
        CVPR 2015. We pad each convolution instead of the image, upsample bilinearly
        instead of by convolutions that start so, normalise batches instead of dropping
-       maps out, train from random weights, and halve the two deepest layers.
+       maps out (which is left to ``dropout``), train from random weights, and halve
+       the two deepest layers.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument per property of the network
         self,
         in_channels: int,
         heads: Mapping[str, int],
@@ -66,6 +74,8 @@ class FCN(PooledNetwork):
         activations: Mapping[str, Activation] | None = None,
         ndim: int = 2,
         base: int = 64,
+        dropout: float = 0.0,
+        dropout_place: DropoutPlace = "decoder",
     ) -> None:
         super().__init__()
         self._name_heads(heads, activations)
@@ -83,6 +93,7 @@ class FCN(PooledNetwork):
             ),
             ConvNormAct(deepest, deepest, ndim=ndim, norm="batch", slope=RELU, size=1),
         )
+        self.drop = dropouts(3, rate=dropout, place=dropout_place, ndim=ndim)
         self.heads = nn.ModuleDict(
             {
                 name: ScoreLayers((widths[3], widths[4], deepest), n, ndim=ndim)
@@ -118,8 +129,12 @@ class FCN(PooledNetwork):
             third = stage(third)
         fourth = self.stages[3](third)
         fifth = self.deepest(self.stages[4](fourth))
+        scored = tuple(
+            drop(maps)
+            for drop, maps in zip(self.drop, (fifth, fourth, third), strict=True)
+        )
         return {
-            name: cropped(scores(third, fourth, fifth), size)
+            name: cropped(scores(*reversed(scored)), size)
             for name, scores in self.heads.items()
         }
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
+from napari_mtseg.domain.training_settings import DropoutPlace
 from napari_mtseg.geometry.pooling import pool_factors
 from napari_mtseg.networks.blocks import (
     RELU,
@@ -14,6 +15,7 @@ from napari_mtseg.networks.blocks import (
     draw_weights,
     level_widths,
 )
+from napari_mtseg.networks.dropout import dropouts
 from napari_mtseg.networks.high_resolution_pathway import SkipPathways
 from napari_mtseg.networks.pooled_network import Activation, PooledNetwork
 from napari_mtseg.networks.pooling_grid import cropped, pool_rows, receptive_radius
@@ -61,7 +63,7 @@ class JointDecoder(nn.Module):
     """The expanding path: nearest upsampling and a double convolution per level.
 
     ``widths`` and ``pools`` are those of the encoder, ``skips`` the channels of what
-    it hands over, finest level first.
+    it hands over, finest level first. ``drop`` follows the deepest maps and each level.
     """
 
     def __init__(
@@ -72,8 +74,10 @@ class JointDecoder(nn.Module):
         *,
         norm: Norm,
         affine: bool,
+        drop: nn.ModuleList,
     ) -> None:
         super().__init__()
+        self.drop = drop
         self.levels = nn.ModuleList(
             DecoderLevel(
                 widths[level + 1],
@@ -90,9 +94,10 @@ class JointDecoder(nn.Module):
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         """Return the finest maps; the list is emptied, so that memory is freed."""
-        deep = maps.pop()
-        for level in self.levels:
-            deep = level(deep, maps.pop())
+        deepest, *further = self.drop
+        deep = deepest(maps.pop())
+        for level, drop in zip(self.levels, further, strict=True):
+            deep = drop(level(deep, maps.pop()))
         return deep
 
 
@@ -125,12 +130,15 @@ class JointUNet(PooledNetwork):
     high_resolution, high_resolution_width
         As in :class:`~napari_mtseg.networks.unet.UNet`; two decoders share the
         pathway.
+    dropout, dropout_place
+        As in :class:`~napari_mtseg.networks.unet.UNet`; two decoders drop maps
+        independently of each other.
 
     Raises
     ------
     ValueError
-        If there is no head or no such stage, or the pooling factors do not fit
-        ``ndim`` and ``levels``.
+        If there is no head or no such stage, the pooling factors do not fit ``ndim``
+        and ``levels``, or ``dropout`` is out of range.
 
     References
     ----------
@@ -154,6 +162,8 @@ class JointUNet(PooledNetwork):
         pools: Sequence[Sequence[int]] | None = None,
         high_resolution: int = 0,
         high_resolution_width: int | None = None,
+        dropout: float = 0.0,
+        dropout_place: DropoutPlace = "decoder",
     ) -> None:
         super().__init__()
         self._name_heads(heads, activations)
@@ -176,7 +186,12 @@ class JointUNet(PooledNetwork):
         )
         self.decoders = nn.ModuleList(
             JointDecoder(
-                widths, self.skips.widths, self.pools, norm=norm, affine=affine
+                widths,
+                self.skips.widths,
+                self.pools,
+                norm=norm,
+                affine=affine,
+                drop=dropouts(levels, rate=dropout, place=dropout_place, ndim=ndim),
             )
             for _ in self._heads_of
         )

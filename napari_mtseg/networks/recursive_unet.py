@@ -6,6 +6,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from napari_mtseg.domain.training_settings import DropoutPlace
 from napari_mtseg.networks.blocks import (
     ConvNormAct,
     DecoderLevel,
@@ -17,6 +18,7 @@ from napari_mtseg.networks.blocks import (
     level_widths,
     pointwise_heads,
 )
+from napari_mtseg.networks.dropout import dropouts
 from napari_mtseg.networks.high_resolution_pathway import SkipPathways
 from napari_mtseg.networks.pooled_network import PooledNetwork
 from napari_mtseg.networks.pooling_grid import cropped, pool_rows, receptive_radius
@@ -86,6 +88,9 @@ class RecursiveUNet(PooledNetwork):
     ndim, base, levels, norm, slope, pools, high_resolution, high_resolution_width
         As in :class:`~napari_mtseg.networks.unet.UNet`; both streams of a level read
         the skip with the pathway.
+    dropout, dropout_place
+        As in :class:`~napari_mtseg.networks.unet.UNet`; the two streams drop maps
+        independently of each other.
 
     References
     ----------
@@ -108,6 +113,8 @@ class RecursiveUNet(PooledNetwork):
         pools: Sequence[Sequence[int]] | None = None,
         high_resolution: int = 0,
         high_resolution_width: int | None = None,
+        dropout: float = 0.0,
+        dropout_place: DropoutPlace = "decoder",
     ) -> None:
         super().__init__()
         self.pools = pool_rows(pools, ndim=ndim, levels=levels)
@@ -145,6 +152,12 @@ class RecursiveUNet(PooledNetwork):
                     slope=slope,
                 )
             )
+        self.drop, every = (
+            dropouts(levels, rate=dropout, place=dropout_place, ndim=ndim)
+            for _ in ("segmentation", "approximation")
+        )
+        self.drop_approximation = every[-multi_task_blocks:]
+        """after each multi-task level, of the stream that approximates"""
         self.heads = pointwise_heads(base, self.head_channels, ndim=ndim)
         if separator:
             self.head_channels["separator"] = 2
@@ -186,15 +199,20 @@ class RecursiveUNet(PooledNetwork):
         """
         size = x.shape[2:]
         maps = self.skips(self.encoder(self.padded(x)))
-        deep = maps.pop()
+        deepest, *further = self.drop
+        deep = deepest(maps.pop())
         for level in self.decoder:
-            deep = level(deep, maps.pop())
+            deep = further.pop(0)(level(deep, maps.pop()))
         segmentation = approximation = deep
-        for level in self.multi_task_decoder:
+        for level, drop, drop_approximation in zip(
+            self.multi_task_decoder, further, self.drop_approximation, strict=True
+        ):
             streams = cast("MultiTaskLevel", level).streams
             segmentation, approximation = streams(
                 segmentation, approximation, maps.pop()
             )
+            segmentation = drop(segmentation)
+            approximation = drop_approximation(approximation)
         stream_of = {"approximation": approximation}
         return {
             name: cropped(head(stream_of.get(name, segmentation)), size)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
+from napari_mtseg.domain.training_settings import DropoutPlace
 from napari_mtseg.networks.blocks import (
     DecoderLevel,
     Encoder,
@@ -12,6 +13,7 @@ from napari_mtseg.networks.blocks import (
     level_widths,
     pointwise_heads,
 )
+from napari_mtseg.networks.dropout import dropouts
 from napari_mtseg.networks.high_resolution_pathway import SkipPathways
 from napari_mtseg.networks.pooled_network import Activation, PooledNetwork
 from napari_mtseg.networks.pooling_grid import cropped, pool_rows, receptive_radius
@@ -46,11 +48,17 @@ class UNet(PooledNetwork):
         high-resolution pathway as well; 0 for none.
     high_resolution_width : int, optional
         Channels of the pathway; those of its stage if not given.
+    dropout : float
+        Share of whole maps dropped while training, 0 <= p < 1.
+    dropout_place : {"deepest", "decoder", "last", "ends"}
+        Where: after the deepest level, after each level of the decoder, after its last
+        one, or after the deepest and the last.
 
     Raises
     ------
     ValueError
-        If the pooling factors do not fit, or there is no such stage.
+        If the pooling factors do not fit, there is no such stage, or ``dropout`` is
+        out of range.
 
     References
     ----------
@@ -73,6 +81,8 @@ class UNet(PooledNetwork):
         pools: Sequence[Sequence[int]] | None = None,
         high_resolution: int = 0,
         high_resolution_width: int | None = None,
+        dropout: float = 0.0,
+        dropout_place: DropoutPlace = "decoder",
     ) -> None:
         super().__init__()
         self.pools = pool_rows(pools, ndim=ndim, levels=levels)
@@ -101,6 +111,7 @@ class UNet(PooledNetwork):
             )
             for level in reversed(range(levels - 1))
         )
+        self.drop = dropouts(levels, rate=dropout, place=dropout_place, ndim=ndim)
         self.heads = pointwise_heads(base, named, ndim=ndim)
         draw_weights(self.encoder, self.decoder, slope=slope)
         self.register_load_state_dict_pre_hook(  # type: ignore[no-untyped-call]
@@ -132,9 +143,10 @@ class UNet(PooledNetwork):
         """
         size = x.shape[2:]
         maps = self.skips(self.encoder(self.padded(x)))
-        deep = maps.pop()
-        for level in self.decoder:
-            deep = level(deep, maps.pop())
+        deepest, *further = self.drop
+        deep = deepest(maps.pop())
+        for level, drop in zip(self.decoder, further, strict=True):
+            deep = drop(level(deep, maps.pop()))
         return {name: cropped(head(deep), size) for name, head in self.heads.items()}
 
 

@@ -6,12 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mtseg.geometry.boundaries import inner_boundary
-from napari_mtseg.geometry.distances import Spacing, distance_to, usable_cores
+from napari_mtseg.geometry.distances import (
+    Spacing,
+    distance_to,
+    signed_outline_distance,
+    usable_cores,
+)
 
 DistanceKind = Literal["D1", "D2", "D3"]
 """'D1': outside of objects, 0 inside; 'D2': both ways; 'D3': negative inside"""
 
-DistanceRule = Literal["sym", "minmax", "trunc"]
+DistanceRule = Literal["sym", "minmax", "trunc", "sides"]
 """how a distance map becomes 0..1, see :func:`normalised`"""
 
 REACH = 64.0
@@ -108,6 +113,89 @@ def distance_map(
     return distance
 
 
+def two_sided_distance(
+    labels: NDArray[np.generic],
+    *,
+    spacing: Spacing | None = None,
+    border_is_boundary: bool = False,
+) -> NDArray[np.float32]:
+    """Distance to the object outside, minus the distance to the outside inside.
+
+    Unlike D3, both sides are measured to the other one, so that the pixels next to
+    the boundary hold -2 where those of D3 hold -1.
+
+    Parameters
+    ----------
+    labels, spacing, border_is_boundary
+        As in :func:`signed_boundary_distance`.
+
+    Returns
+    -------
+    ([Z,] Y, X) float32
+        In the unit of ``spacing``; 0 on the boundary, which is inside of objects. +inf
+        everywhere if nothing is labelled, -inf if one object fills the image and the
+        edge is no boundary.
+
+    Raises
+    ------
+    ValueError
+        If ``spacing`` does not fit the array.
+
+    References
+    ----------
+    .. [1] METHODS.md section 5: po and -pi of the public code of SASSNet and DTC.
+
+    Examples
+    --------
+    >>> two_sided_distance(np.array([[0, 0, 7, 7, 7, 0]])).tolist()
+    [[2.0, 1.0, 0.0, -2.0, 0.0, 1.0]]
+    """
+    distance = gap_distance(
+        labels, spacing=spacing, border_is_boundary=border_is_boundary
+    )
+    boundary = inner_boundary(labels, border_is_boundary=border_is_boundary)
+    distance[boundary] = 0
+    return distance
+
+
+def gap_distance(
+    labels: NDArray[np.generic],
+    *,
+    spacing: Spacing | None = None,
+    border_is_boundary: bool = False,
+) -> NDArray[np.float32]:
+    """Signed distance to outlines between pixels, of which one may be the image edge.
+
+    Parameters
+    ----------
+    labels, spacing, border_is_boundary
+        As in :func:`signed_boundary_distance`.
+
+    Returns
+    -------
+    ([Z,] Y, X) float32
+        :func:`~napari_mtseg.geometry.distances.signed_outline_distance`, nowhere 0.
+
+    Raises
+    ------
+    ValueError
+        If ``spacing`` does not fit the array.
+
+    Examples
+    --------
+    >>> gap_distance(np.array([[7, 7, 7, 0]])).tolist()
+    [[-3.0, -2.0, -1.0, 1.0]]
+    >>> gap_distance(np.array([[7, 7, 7, 0]]), border_is_boundary=True).tolist()
+    [[-1.0, -1.0, -1.0, 1.0]]
+    """
+    margin = 1 if border_is_boundary else 0
+    within_edge = (slice(margin, -margin or None),) * labels.ndim
+    distance = signed_outline_distance(
+        np.pad(labels, margin), spacing=spacing, threads=usable_cores()
+    )
+    return distance[within_edge]
+
+
 def normalised(
     distance: NDArray[np.float32],
     rule: DistanceRule,
@@ -121,11 +209,12 @@ def normalised(
     ----------
     distance : ([Z,] Y, X) float32
         A map of this ``kind``; infinities allowed.
-    rule : 'sym', 'minmax' or 'trunc'
+    rule : 'sym', 'minmax', 'trunc' or 'sides'
         'sym': divided by the largest finite size; D3 so that 0.5 is the boundary.
         'minmax': from the smallest to the largest finite value; where the boundary
         of D3 comes to lie differs from image to image.
         'trunc': saturated at ``reach``; the same on a crop as on the whole image.
+        'sides': as 'sym', but each side of D3 divided by its own largest finite size.
     kind : 'D1', 'D2' or 'D3'
         Whether the map is signed (D3).
     reach : float
@@ -144,7 +233,7 @@ def normalised(
 
     References
     ----------
-    .. [1] METHODS.md section 2; all three rules are ours.
+    .. [1] METHODS.md section 2, where the rules are ours, and section 5 for 'sides'.
 
     Examples
     --------
@@ -154,10 +243,24 @@ def normalised(
     """
     if not 0 < reach < np.inf:
         raise ValueError(f"reach is {reach} but must be a positive number")
+    if rule == "sides" and kind == "D3":
+        return _by_sides(distance)
     scale, offset = _scale_and_offset(distance, rule, kind, reach)
     values = distance * np.float32(scale)
     if offset != 0:
         values += np.float32(offset)
+    np.clip(values, 0, 1, out=values)
+    return values
+
+
+def _by_sides(distance: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return 0..1 with 0.5 at 0, each side up to its own largest finite size."""
+    low, high = _finite_range(distance)
+    scale_inside, scale_outside = (
+        np.float32(0.5 / size if size > 0 else 0.5) for size in (-low, high)
+    )
+    values = distance * np.where(distance < 0, scale_inside, scale_outside)
+    values += np.float32(0.5)
     np.clip(values, 0, 1, out=values)
     return values
 

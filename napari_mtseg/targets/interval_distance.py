@@ -9,8 +9,6 @@ from napari_mtseg.domain.targets import IGNORE
 from napari_mtseg.geometry.distances import (
     Spacing,
     relative_spacing,
-    signed_outline_distance,
-    usable_cores,
 )
 from napari_mtseg.targets.class_map import (
     known_classes,
@@ -22,7 +20,9 @@ from napari_mtseg.targets.distance_maps import (
     DistanceKind,
     DistanceRule,
     distance_map,
+    gap_distance,
     normalised,
+    two_sided_distance,
 )
 
 Interval = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -85,7 +85,7 @@ def distance_interval(
     if (background & foreground.astype(np.bool_, copy=False)).any():
         raise ValueError("a pixel cannot be known as foreground and as background")
     low, high = (
-        _gap_distance(labels, spacing, border_is_boundary=border_is_boundary)
+        gap_distance(labels, spacing=spacing, border_is_boundary=border_is_boundary)
         for labels in (~background, foreground)
     )
     return low, high
@@ -140,7 +140,9 @@ def distance_targets(  # noqa: PLR0913 - one argument per property of the map
         Class 1..n_classes -> lowest and highest value; one and the same array where
         the map is known.
 
-        Rules 'sym' and 'minmax': 0..1, final; enlarging the image changes nothing.
+        Rules 'sym', 'minmax' and 'sides': 0..1, final; enlarging the image changes
+        nothing. 'sides' makes D3 of
+        :func:`~napari_mtseg.targets.distance_maps.two_sided_distance`.
 
         Rule 'trunc': in reaches, -2..2 (D3) or 0..2 (D1, D2), not yet cut to the
         range, since in an image enlarged by s (0.5..2) distances grow by s. With m
@@ -177,8 +179,12 @@ def distance_targets(  # noqa: PLR0913 - one argument per property of the map
     for number in range(1, n_classes + 1):
         of_class = objects * (known == number)
         if exact:
-            distance = distance_map(
-                of_class, kind, spacing=in_pixels, border_is_boundary=border_is_boundary
+            distance = _known_distance(
+                of_class,
+                kind,
+                rule,
+                spacing=in_pixels,
+                border_is_boundary=border_is_boundary,
             )
             value = _to_learn(distance, kind=kind, rule=rule, reach=reach)
             found[number] = value, value
@@ -193,16 +199,22 @@ def distance_targets(  # noqa: PLR0913 - one argument per property of the map
     return found
 
 
-def _gap_distance(
-    labels: NDArray[np.generic], spacing: Spacing | None, *, border_is_boundary: bool
+def _known_distance(
+    labels: NDArray[np.generic],
+    kind: DistanceKind,
+    rule: DistanceRule,
+    *,
+    spacing: Spacing,
+    border_is_boundary: bool,
 ) -> NDArray[np.float32]:
-    """Signed distance to the outlines, one of which may run along the image edge."""
-    margin = 1 if border_is_boundary else 0
-    within_edge = (slice(margin, -margin or None),) * labels.ndim
-    distance = signed_outline_distance(
-        np.pad(labels, margin), spacing=spacing, threads=usable_cores()
+    """Return the distance map of objects that are known everywhere."""
+    if rule == "sides" and kind == "D3":
+        return two_sided_distance(
+            labels, spacing=spacing, border_is_boundary=border_is_boundary
+        )
+    return distance_map(
+        labels, kind, spacing=spacing, border_is_boundary=border_is_boundary
     )
-    return distance[within_edge]
 
 
 def _interval_to_learn(

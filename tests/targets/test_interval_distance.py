@@ -19,7 +19,11 @@ from napari_mtseg.domain.annotation import (
 )
 from napari_mtseg.domain.errors import AnnotationError
 from napari_mtseg.geometry.distances import distance_inside, distance_to
-from napari_mtseg.targets.distance_maps import distance_map, normalised
+from napari_mtseg.targets.distance_maps import (
+    distance_map,
+    normalised,
+    two_sided_distance,
+)
 from napari_mtseg.targets.interval_distance import (
     distance_interval,
     distance_targets,
@@ -158,6 +162,11 @@ def test_full_masks_everywhere_give_the_papers_map(truth, spacing, at_edge, kind
         low, high = distance_targets(drawn, n_classes=1, rule=rule, **settings)[1]
         assert low is high
         np.testing.assert_array_equal(low, normalised(paper, rule, kind=kind))
+    if kind == "D3":
+        paper = two_sided_distance(truth, spacing=spacing, border_is_boundary=at_edge)
+    low, high = distance_targets(drawn, n_classes=1, rule="sides", **settings)[1]
+    assert low is high
+    np.testing.assert_array_equal(low, normalised(paper, "sides", kind=kind))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -254,7 +263,7 @@ def test_other_classes_are_background():
     np.testing.assert_allclose(found[2][1][0, 1:8:6], [0.6, -0.1])
 
 
-@pytest.mark.parametrize("rule", ["sym", "minmax"])
+@pytest.mark.parametrize("rule", ["sym", "minmax", "sides"])
 def test_only_rule_trunc_allows_pixels_on_which_full_masks_do_not_hold(rule):
     drawn = annotation((2, 2), full=np.eye(2), complete=WHOLE)
     agreed = np.eye(2, dtype=np.uint8) * SCRIBBLE_FIRST_CLASS

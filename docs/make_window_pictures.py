@@ -58,6 +58,12 @@ SMALL = {
     "validate_every": 12,
 }
 """a network that learns the sample in half a minute on two cores"""
+SMALL_WITH_DROPOUT = {
+    **SMALL,
+    "dropout": 0.3,
+    "kept_checkpoints": 3,
+}
+"""the same network, which can doubt"""
 SMALL_TASKS = {
     "base_channels": 8,
     "width": 32,
@@ -332,6 +338,40 @@ def results(window: Pictures) -> None:
     window.take("export")
 
 
+def uncertainty(window: Pictures) -> None:
+    """Take several passes with dropout, and the maps of doubt that they give."""
+    from napari_mtseg.gui.settings_form import SettingsForm
+
+    dock = window.dock
+    if dock.state.project is None:
+        dock.state.draw_as = "partial"
+        window.open_sample(window.home / "doubted", painted=True)
+    window.forget_news()
+    window.click("page_train")
+    window.scroll_to(None)
+    window.wait_until_ready()
+    forms = dock.findChildren(SettingsForm)
+    form = next(found for found in forms if not found.isHidden())
+    form.show_values(SMALL_WITH_DROPOUT)
+    window.click("train")
+    window.wait(lambda: dock.trainer.is_training)
+    window.wait(lambda: not dock.trainer.is_training, seconds=900)
+    window.forget_news()
+    window.show_image(UNPAINTED)
+    window.click("page_review")
+    window.scroll_to(None)
+    source = window.control("uncertainty_source")
+    source.setCurrentIndex(source.findData("dropout"))
+    source.activated.emit(source.currentIndex())
+    window.click("predict_image")
+    window.wait(lambda: "Mutual information" in dock.overlays.names)
+    window.wait(window.control("predict_image").isEnabled)
+    for name in dock.overlays.names:
+        dock.overlays.set_visible(name, name in {"Contours", "Uncertainty"})
+    window.settle(1.5)
+    window.take("uncertainty")
+
+
 def whole_images(window: Pictures) -> None:
     """Take tags of many images, a training that learns them, and what it tells."""
     from napari_mtseg.gui.settings_form import SettingsForm
@@ -462,6 +502,7 @@ SCENES: tuple[Callable[[Pictures], None], ...] = (
     results,
     other_ends,
     whole_images,
+    uncertainty,
 )
 
 

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 
 from napari_mtseg.domain.errors import MtsegError
 from napari_mtseg.gui.annotate_page import AnnotatePage
+from napari_mtseg.gui.brush_rest import BrushRest
 from napari_mtseg.gui.commands import Commands
 from napari_mtseg.gui.curves import CurvePlot
 from napari_mtseg.gui.editing import Editing
@@ -61,6 +62,7 @@ class MtsegDock(QWidget):
         self.trainer = Trainer(self)
         self.editing = Editing(viewer, self.state)
         self.overlays = Overlays(viewer, self.state)
+        self._brush_rest = BrushRest(viewer)
         self._window: QWidget | None = None
         self._has_left = False
         self._build(viewer)

@@ -1,6 +1,6 @@
 """What each overlay shows of a prediction, of a preview and of grown masks."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +14,27 @@ ANY_CLASS = 0
 """stands for all classes together"""
 GROWN = "Grown masks"
 
+Widths = tuple[int, ...]
+"""pixels of an outline along each axis, inside the object; 0 for no line"""
+
 _OUTLINE = 2
-"""pixels of an outline, inside the object"""
+"""pixels of an outline along the finest axis that the canvas shows"""
 _DASH = 4
 """pixels of a dash and of the gap after it"""
+_FAINT = 0.05
+"""highest value that the colours of doubt show, where all of them are lower"""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Outlines:
+    """Which outlines an overlay shows, to draw them anew for another view."""
+
+    objects: ObjectMasks
+    """what has the outlines"""
+    widths: Widths
+    """how they are drawn"""
+    is_dashed: bool = False
+    """True for dashes"""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -28,21 +45,51 @@ class Content:
     """([Z,] Y, X) labels, or numbers with NaN where nothing is shown"""
     limits: tuple[float, float] = (0.0, 1.0)
     """of the colours of numbers"""
+    outlines: Outlines | None = None
+    """what it shows, if that depends on the axes that the canvas shows"""
 
 
-def outlines(objects: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """Return where the outlines of objects run, plane by plane in 3D.
+def outline_widths(displayed: Sequence[int], spacing: Sequence[float]) -> Widths:
+    """Return how outlines are drawn for a view, equally wide in the world.
+
+    Parameters
+    ----------
+    displayed : sequence of int
+        Axes of the image that the canvas shows: two of a slice, all three in 3D.
+    spacing : sequence of float
+        Voxel size along ([Z,] Y, X).
+
+    Examples
+    --------
+    >>> outline_widths((1, 2), (5, 1, 1))
+    (0, 2, 2)
+    >>> outline_widths((0, 1, 2), (5, 1, 1))
+    (1, 2, 2)
+    """
+    widths = [0] * len(spacing)
+    finest = min((spacing[axis] for axis in displayed), default=1.0)
+    for axis in displayed:
+        widths[axis] = max(1, round(_OUTLINE * finest / spacing[axis]))
+    return tuple(widths)
+
+
+def outlines(
+    objects: NDArray[np.integer], widths: Widths | None = None
+) -> NDArray[np.bool_]:
+    """Return where the outlines of objects run.
 
     Parameters
     ----------
     objects : ([Z,] Y, X) integer
         Object of each pixel, 0 background.
+    widths : tuple of int, optional
+        Pixels along each axis; without them two in each plane (Y, X).
 
     Returns
     -------
     ([Z,] Y, X) bool
-        True inside objects, up to two pixels from anything else in the plane. The
-        edge of the image is no outline.
+        True inside objects, up to so many pixels from anything else along the axis.
+        The edge of the image is no outline.
 
     Examples
     --------
@@ -50,16 +97,18 @@ def outlines(objects: NDArray[np.integer]) -> NDArray[np.bool_]:
     [[0, 1, 1, 0, 1, 1, 0]]
     """
     edge = np.zeros(objects.shape, bool)
-    for axis in (-2, -1):
+    for axis, width in enumerate(widths or _in_planes(objects.ndim)):
         values, found = np.moveaxis(objects, axis, 0), np.moveaxis(edge, axis, 0)
-        for step in range(1, _OUTLINE + 1):
+        for step in range(1, width + 1):
             differs = values[step:] != values[:-step]
             found[step:] |= differs
             found[:-step] |= differs
     return edge & (objects != 0)
 
 
-def prediction_content(prediction: Prediction, n_class: int) -> dict[str, Content]:
+def prediction_content(
+    prediction: Prediction, n_class: int, widths: Widths | None = None
+) -> dict[str, Content]:
     """Return what each overlay shows of a prediction.
 
     Parameters
@@ -68,59 +117,101 @@ def prediction_content(prediction: Prediction, n_class: int) -> dict[str, Conten
         All that is known of one image.
     n_class : int
         Class whose probability is shown; ANY_CLASS for any object.
+    widths : tuple of int, optional
+        How outlines are drawn.
     """
     objects = ObjectMasks(objects=prediction.instances, class_of=prediction.class_of)
-    found = _label_content(prediction.classes, objects)
+    found = _label_content(prediction.classes, objects, widths)
     p = prediction.probabilities
-    chosen = (
-        1 - p[0].astype(np.float32) if n_class not in range(1, len(p)) else p[n_class]
-    )
-    found["Probability"] = Content(values=chosen.astype(np.float32))
+    known = n_class in range(1, len(p))
+    # A copy, so that the other classes leave the memory.
+    found["Probability"] = Content(values=p[n_class].copy() if known else 1 - p[0])
     for name, (overlay, limits_of) in _OF_MAPS.items():
         if name in prediction.maps:
-            values = prediction.maps[name].astype(np.float32)
-            values[~np.isfinite(values)] = np.nan
+            values = _shown(prediction.maps[name])
             found[overlay] = Content(values=values, limits=limits_of(values))
     return found
 
 
 def preview_content(
-    classes: NDArray[np.uint8], instances: NDArray[np.uint32]
+    classes: NDArray[np.uint8],
+    instances: NDArray[np.uint32],
+    widths: Widths | None = None,
 ) -> dict[str, Content]:
     """Return what the overlays show where only classes and objects are known."""
     known = (classes > 0) & (instances > 0)
     ids, first = np.unique(instances[known], return_index=True)
     class_of = dict(zip(ids.tolist(), classes[known][first].tolist(), strict=True))
     sure = np.where(np.isin(instances, ids), instances, 0).astype(np.uint32)
-    return _label_content(classes, ObjectMasks(objects=sure, class_of=class_of))
+    objects = ObjectMasks(objects=sure, class_of=class_of)
+    return _label_content(classes, objects, widths)
 
 
-def grown_content(grown: ObjectMasks) -> dict[str, Content]:
+def grown_content(
+    grown: ObjectMasks, widths: Widths | None = None
+) -> dict[str, Content]:
     """Return dashed outlines of grown masks, in class colours."""
-    rows, columns = grown.objects.shape[-2:]
-    along = np.add.outer(np.arange(rows), np.arange(columns))
-    line = outlines(grown.objects) & (along // _DASH % 2 == 0)
-    return {GROWN: Content(values=np.where(line, grown.class_map(), 0))}
+    widths = widths or _in_planes(grown.objects.ndim)
+    return {
+        GROWN: outline_content(Outlines(objects=grown, widths=widths, is_dashed=True))
+    }
 
 
-def _shares(values: NDArray[np.float32]) -> tuple[float, float]:
+def outline_content(wanted: Outlines) -> Content:
+    """Return outlines in the colours of classes."""
+    masks = wanted.objects
+    line = outlines(masks.objects, wanted.widths)
+    if wanted.is_dashed:
+        steps = [np.arange(n) * (w > 0) for n, w in _axes(masks, wanted.widths)]
+        along = sum(np.ix_(*steps), start=np.zeros(1, int))
+        line &= along // _DASH % 2 == 0
+    return Content(
+        values=np.where(line, masks.class_map(), 0).astype(np.uint8), outlines=wanted
+    )
+
+
+def _axes(masks: ObjectMasks, widths: Widths) -> list[tuple[int, int]]:
+    return list(zip(masks.objects.shape, widths, strict=True))
+
+
+def _in_planes(n_axes: int) -> Widths:
+    return (0,) * (n_axes - 2) + (_OUTLINE, _OUTLINE)
+
+
+def _shown(values: NDArray[Any]) -> NDArray[np.floating[Any]]:
+    """Return numbers as they are stored, with NaN for what is not finite."""
+    known = np.isfinite(values)
+    if not np.issubdtype(values.dtype, np.floating):
+        return values.astype(np.float32)
+    return values if known.all() else np.where(known, values, values.dtype.type("nan"))
+
+
+def _shares(values: NDArray[np.floating[Any]]) -> tuple[float, float]:
     return 0.0, 1.0
 
 
-def _around_zero(values: NDArray[np.float32]) -> tuple[float, float]:
+def _around_zero(values: NDArray[np.floating[Any]]) -> tuple[float, float]:
     top = float(np.fmax.reduce(np.abs(values), axis=None))
     return (-top, top) if top > 0 else (-1.0, 1.0)
 
 
-def _from_one(values: NDArray[np.float32]) -> tuple[float, float]:
+def _from_one(values: NDArray[np.floating[Any]]) -> tuple[float, float]:
     top = float(np.fmax.reduce(values, axis=None))
     return 1.0, top if top > 1 else 2.0
 
 
+def _up_to_top(values: NDArray[np.floating[Any]]) -> tuple[float, float]:
+    top = float(np.fmax.reduce(values, axis=None))
+    return 0.0, max(top, _FAINT) if np.isfinite(top) else 1.0
+
+
 _OF_MAPS: Mapping[
-    str, tuple[str, Callable[[NDArray[np.float32]], tuple[float, float]]]
+    str, tuple[str, Callable[[NDArray[np.floating[Any]]], tuple[float, float]]]
 ] = {
     "uncertainty": ("Uncertainty", _shares),
+    "expected_entropy": ("Mean entropy", _shares),
+    "mutual_information": ("Mutual information", _up_to_top),
+    "variance": ("Variance", _up_to_top),
     "distance": ("Distance", _around_zero),
     "contour_probability": ("Contour probability", _shares),
     "shape_distance": ("Learned distance", _around_zero),
@@ -133,11 +224,11 @@ _OF_MAPS: Mapping[
 
 
 def _label_content(
-    classes: NDArray[np.uint8], objects: ObjectMasks
+    classes: NDArray[np.uint8], objects: ObjectMasks, widths: Widths | None
 ) -> dict[str, Content]:
-    line = np.where(outlines(objects.objects), objects.class_map(), 0)
+    widths = widths or _in_planes(objects.objects.ndim)
     return {
         "Segmentation": Content(values=classes),
         "Instances": Content(values=objects.objects),
-        "Contours": Content(values=line.astype(np.uint8)),
+        "Contours": outline_content(Outlines(objects=objects, widths=widths)),
     }

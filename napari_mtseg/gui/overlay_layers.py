@@ -18,11 +18,10 @@ from napari_mtseg.gui.state import WindowState
 
 ANNOTATION_LAYERS = ("Partial masks", "Scribbles", "Full masks")
 
-_DIVERGING = Colormap(
-    ["#2166ac", "#92c5de", "#f7f7f7", "#f4a582", "#b2182b"], name="blue white red"
-)
 _OPAQUE_FROM = 0.5
 """share of the range from which a map that fades is as opaque as its layer"""
+_CLEAR_FROM = 0.6
+"""share of the range from which signed distances are clear in the 3D canvas"""
 
 
 def _fading(name: str) -> Colormap:
@@ -33,6 +32,17 @@ def _fading(name: str) -> Colormap:
     return Colormap(colours, name=f"{name}, fading", controls=values)
 
 
+def _inside_only(colours: Colormap) -> Colormap:
+    """Return colours of signed distances that are clear outside objects."""
+    values = np.linspace(0, 1, 101)
+    table = np.array(colours.map(values))
+    table[:, 3] = np.clip((_CLEAR_FROM - values) / (_CLEAR_FROM - 0.5), 0, 1)
+    return Colormap(table, name=f"{colours.name}, inside", controls=values)
+
+
+_DIVERGING = Colormap(
+    ["#2166ac", "#92c5de", "#f7f7f7", "#f4a582", "#b2182b"], name="blue white red"
+)
 _LINES = _fading("viridis")
 
 
@@ -50,21 +60,39 @@ class Style:
     """0 to 1"""
     colours: Any = "classes"
     """'classes', 'objects', or a colour map of napari"""
-    rendering: str = "mip"
+    colours_3d: Colormap | None = None
+    """colour map in the 3D canvas, where one looks through all of a map: it is clear
+    where nothing is to be seen; None for ``colours``"""
+    rendering: str = "attenuated_mip"
     """how the 3D canvas shows a map of numbers"""
+
+
+def _of_numbers(colours: str) -> Style:
+    return Style(is_labels=False, colours=colours, colours_3d=_fading(colours))
+
+
+_DISTANCE = Style(
+    is_labels=False,
+    colours=_DIVERGING,
+    colours_3d=_inside_only(_DIVERGING),
+    rendering="minip",
+)
 
 
 # Boundary, border and marker may be shown together, and so differ in colour.
 STYLES: Mapping[str, Style] = {
-    "Learned distance": Style(is_labels=False, colours=_DIVERGING, rendering="minip"),
+    "Learned distance": _DISTANCE,
     "Contour probability": Style(is_labels=False, colours=_LINES),
     "Border": Style(is_labels=False, colours=_fading("magenta")),
     "Marker": Style(is_labels=False, colours=_fading("bop blue")),
-    "Difficulty": Style(is_labels=False, colours="inferno"),
+    "Difficulty": _of_numbers("inferno"),
     "Boundary": Style(is_labels=False, colours=_LINES),
-    "Probability": Style(is_labels=False, colours="viridis"),
-    "Distance": Style(is_labels=False, colours=_DIVERGING, rendering="minip"),
-    "Uncertainty": Style(is_labels=False, colours="magma"),
+    "Probability": _of_numbers("viridis"),
+    "Distance": _DISTANCE,
+    "Variance": _of_numbers("magma"),
+    "Mutual information": _of_numbers("magma"),
+    "Mean entropy": _of_numbers("magma"),
+    "Uncertainty": _of_numbers("magma"),
     "Segmentation": Style(visible=True, opacity=0.4),
     "Instances": Style(colours="objects"),
     "Grown masks": Style(visible=True, opacity=1.0, is_outline=True),
@@ -82,6 +110,7 @@ class ResultLayers:
         self._away: set[str] = set()
         self._limits: dict[str, tuple[float, float]] = {}
         self._placed: tuple[ImageEntry, Placement] | None = None
+        viewer.dims.events.ndisplay.connect(self._change_maps)
 
     def made(self) -> Iterator[tuple[str, Image | Labels]]:
         """Yield the layers in napari's list, the lowest first."""
@@ -106,7 +135,8 @@ class ResultLayers:
             self._insert(name, self._layers[name])
             return self._layers[name], False
         style, entry = STYLES[name], self._state.entry
-        layer = _new_layer(name, n_axes=len(entry.spatial_shape) if entry else 2)
+        n_axes = len(entry.spatial_shape) if entry else 2
+        layer = _new_layer(name, n_axes=n_axes, in_3d=self._is_3d)
         layer.visible = style.visible and not hidden
         self._layers[name] = layer
         self.empty(name)
@@ -177,6 +207,21 @@ class ResultLayers:
             if STYLES[name].colours == "classes" and layer.colormap != colormap:
                 layer.colormap = colormap
 
+    @property
+    def _is_3d(self) -> bool:
+        return self._viewer.dims.ndisplay == 3
+
+    def _change_maps(self) -> None:
+        """Show numbers in the colours for slices or for 3D, unless the user chose."""
+        for name, layer in self.known():
+            if isinstance(layer, Image):
+                now, before = (
+                    _colours_of(STYLES[name], in_3d=in_3d)
+                    for in_3d in (self._is_3d, not self._is_3d)
+                )
+                if layer.colormap.name == before.name != now.name:
+                    layer.colormap = now
+
     def _insert(self, name: str, layer: Image | Labels) -> None:
         """Put a layer below the annotations, and leave the selection as it is."""
         layers, order = self._viewer.layers, list(STYLES)
@@ -201,7 +246,12 @@ class ResultLayers:
             chosen.update(kept)
 
 
-def _new_layer(name: str, *, n_axes: int) -> Image | Labels:
+def _colours_of(style: Style, *, in_3d: bool) -> Colormap:
+    colours = style.colours_3d if in_3d and style.colours_3d else style.colours
+    return ensure_colormap(colours)
+
+
+def _new_layer(name: str, *, n_axes: int, in_3d: bool) -> Image | Labels:
     style = STYLES[name]
     options: dict[str, Any] = {"name": name, "opacity": style.opacity}
     shape = (1,) * n_axes
@@ -209,9 +259,10 @@ def _new_layer(name: str, *, n_axes: int) -> Image | Labels:
         return Labels(np.zeros(shape, np.uint8), **options)
     return Image(
         np.full(shape, np.nan, np.float32),
-        colormap=style.colours,
+        colormap=_colours_of(style, in_3d=in_3d),
         contrast_limits=(0, 1),
-        blending="translucent",
+        # Without depth, so that a map in the 3D canvas cuts no hole into labels.
+        blending="translucent_no_depth",
         rendering=style.rendering,
         **options,
     )

@@ -42,6 +42,12 @@ TIPS = {
     "Probability": "How probable an object is at each pixel, 0 (dark) to 1 (bright)",
     "Uncertainty": "How undecided the network is at each pixel: 0 (dark) sure, "
     "1 (bright) no idea. Entropy of the probabilities, not calibrated",
+    "Mean entropy": "How undecided each of the answers is by itself, on average, 0 to "
+    "1: doubt that the image gives cause for, as at a blurred outline",
+    "Mutual information": "How far the answers contradict each other, in the unit of "
+    "the uncertainty: doubt of the network, which more labels like this can end",
+    "Variance": "How far the probabilities of the answers scatter: their variance, "
+    "averaged over the classes",
     "Contour probability": "How probable a contour is at each pixel, as the network "
     "sees it: 0 (clear) to 1 (bright)",
     "Learned distance": "Distance to the boundary as the network learned it, at most "
@@ -60,11 +66,15 @@ TIPS = {
     "outlines",
 }
 _BLUE_WHITE_RED = ("#2166ac", "#f7f7f7", "#b2182b")
+_MAGMA = ("#000004", "#b73779", "#fcfdbf")
 _VIRIDIS = ("#440154", "#21918c", "#fde725")
 _RAMPS = {
     "Distance": _BLUE_WHITE_RED,
     "Probability": _VIRIDIS,
-    "Uncertainty": ("#000004", "#b73779", "#fcfdbf"),
+    "Uncertainty": _MAGMA,
+    "Mean entropy": _MAGMA,
+    "Mutual information": _MAGMA,
+    "Variance": _MAGMA,
     "Instances": ("#56b4e9", "#e69f00", "#cc79a7"),
     "Contour probability": _VIRIDIS,
     "Learned distance": _BLUE_WHITE_RED,

@@ -25,6 +25,7 @@ from napari_mtseg.gui.overlay_content import (
 )
 from napari_mtseg.gui.overlay_layers import STYLES, ResultLayers
 from napari_mtseg.gui.state import WindowState
+from napari_mtseg.gui.view_outlines import ViewOutlines
 from napari_mtseg.storage.prediction_files import load_prediction
 
 LIVE = ("Segmentation", "Instances", "Contours")
@@ -62,6 +63,8 @@ class Overlays(QObject):
         self._project = state.project
         self._layers = ResultLayers(viewer, state)
         self._filled: set[str] = set()
+        self._outlines = ViewOutlines(viewer, state, self)
+        self._outlines.drawn.connect(self._show_drawn)
         self._waiting: dict[str, Callable[[], object]] = {}
         self._timer = QTimer(self)
         self._timer.setInterval(_PAUSE)
@@ -141,8 +144,14 @@ class Overlays(QObject):
 
     def show_prediction(self, folder: Path) -> None:
         """Show a saved prediction of the current image; it is read in a thread."""
-        self._folder, n_class = folder, self._probability_of
-        self._results.ask(lambda: prediction_content(load_prediction(folder), n_class))
+        self._folder, n_class, widths = (
+            folder,
+            self._probability_of,
+            self._outlines.widths,
+        )
+        self._results.ask(
+            lambda: prediction_content(load_prediction(folder), n_class, widths)
+        )
 
     def show_maps(
         self, classes: NDArray[np.uint8], instances: NDArray[np.uint32]
@@ -156,8 +165,8 @@ class Overlays(QObject):
         instances : ([Z,] Y, X) uint32
             Object of each pixel, 0 background.
         """
-        self._folder = None
-        self._results.ask(lambda: preview_content(classes, instances))
+        self._folder, widths = None, self._outlines.widths
+        self._results.ask(lambda: preview_content(classes, instances, widths))
 
     def show_grown(
         self, objects: NDArray[np.uint32], class_of: Mapping[int, int]
@@ -172,7 +181,8 @@ class Overlays(QObject):
             Object -> class.
         """
         grown = ObjectMasks(objects=objects, class_of=class_of)
-        self._growth.ask(lambda: grown_content(grown))
+        widths = self._outlines.widths
+        self._growth.ask(lambda: grown_content(grown, widths))
 
     def put_away_grown(self) -> None:
         """Show no grown masks: they are of another run, or of none."""
@@ -217,6 +227,7 @@ class Overlays(QObject):
         """Give up what is on its way: the window closes."""
         self._results.drop()
         self._growth.drop()
+        self._outlines.clear()
         self._timer.stop()
         self._waiting.clear()
 
@@ -246,9 +257,15 @@ class Overlays(QObject):
         if not self._waiting:
             self._timer.stop()
             self.shown.emit()
+            # The view may have changed since they were asked for.
+            self._outlines.draw()
+
+    def _show_drawn(self, drawn: Mapping[str, Content]) -> None:
+        self._show_soon({n: c for n, c in drawn.items() if n not in self._waiting})
 
     def _put_away(self, name: str) -> None:
         self._filled.discard(name)
+        self._outlines.keep(name, None)
         self._layers.put_away(name)
 
     def _show(self, name: str, content: Content) -> None:
@@ -257,11 +274,13 @@ class Overlays(QObject):
         if entry and content.values.shape == entry.spatial_shape:
             self._layers.fill(name, content)
             self._filled.add(name)
+            self._outlines.keep(name, content.outlines)
         else:
             self._empty(name)
 
     def _empty(self, name: str) -> None:
         self._filled.discard(name)
+        self._outlines.keep(name, None)
         if name in dict(self._layers.made()):
             self._layers.empty(name)
 

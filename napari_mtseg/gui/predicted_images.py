@@ -16,7 +16,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_mtseg.domain.errors import MtsegError
-from napari_mtseg.gui.image_answer import DOUBT, class_names
+from napari_mtseg.gui.image_answer import DOUBT
+from napari_mtseg.gui.named_answer import class_names
 from napari_mtseg.gui.named_widgets import named_button, row_of
 from napari_mtseg.gui.state import WindowState
 from napari_mtseg.storage.prediction_files import (
@@ -51,6 +52,8 @@ class PredictedImage:
     """classes about which class prediction and segmentation disagree"""
     tells_classes: bool = False
     """True if there is a class prediction, so that they can disagree"""
+    doubt: float = math.nan
+    """score 'doubt'; NaN if it is not known"""
 
 
 class PredictedImages(QGroupBox):
@@ -72,15 +75,23 @@ class PredictedImages(QGroupBox):
         self._images: tuple[PredictedImage, ...] = ()
         self._only = QCheckBox(self)
         self._only.setObjectName("only_doubtful")
+        self._by_doubt = QCheckBox("Most doubtful first", self)
+        self._by_doubt.setObjectName("most_doubtful_first")
+        self._by_doubt.setToolTip(
+            "List the images by their doubt, the highest first, instead of in the "
+            "project's order"
+        )
         self._back = named_button("previous_predicted", "◀ Previous", self)
         self._next = named_button("next_predicted", "Next ▶", self)
         column = QVBoxLayout(self)
         column.addWidget(self._only)
+        column.addWidget(self._by_doubt)
         column.addWidget(self._list)
         column.addLayout(row_of(self._back, self._next))
         self._list.itemActivated.connect(self._go_to)
         self._list.itemClicked.connect(self._go_to)
         self._only.toggled.connect(self._fill)
+        self._by_doubt.toggled.connect(self._fill)
         self._back.clicked.connect(lambda: self._step(-1))
         self._next.clicked.connect(lambda: self._step(1))
         self.list_images(())
@@ -95,13 +106,18 @@ class PredictedImages(QGroupBox):
         self._only.setToolTip(_ONLY_TIP if n_doubtful else _NONE_TIP)
         if n_doubtful == 0:
             self._only.setChecked(False)
+        n_known = sum(math.isfinite(image.doubt) for image in self._images)
+        self._by_doubt.setVisible(n_known > 1)
         self.setVisible(bool(images))
         self._fill()
 
     def _fill(self) -> None:
-        """List the images, or only the doubtful ones."""
+        """List the images, or only those whose classes disagree, in either order."""
         only = self._only.isChecked()
         listed = [image for image in self._images if image.doubts or not only]
+        if self._by_doubt.isChecked():
+            # Those without a doubt last.
+            listed.sort(key=lambda image: -_number_or(image.doubt, -math.inf))
         self._list.clear()
         for image in listed:
             doubt = f"{DOUBT} " if image.doubts else ""
@@ -183,6 +199,7 @@ def _predicted_image(
         scores=scores_in_words(answer),
         doubts=tuple(called[c] for c in answer.disagreeing),
         tells_classes=bool(answer.present),
+        doubt=answer.scores.get("doubt", math.nan),
     )
 
 
@@ -195,6 +212,10 @@ def scores_in_words(answer: ImageAnswer) -> str:
         if math.isfinite(value)
     ]
     return " · ".join([f"{n:,} object{'' if n == 1 else 's'}", *known])
+
+
+def _number_or(value: float, otherwise: float) -> float:
+    return value if math.isfinite(value) else otherwise
 
 
 def _tip(image: PredictedImage) -> str:

@@ -14,6 +14,7 @@ from napari_mtseg.gui.named_widgets import named_button, row_of
 from napari_mtseg.gui.newest_answer import NewestAnswer
 from napari_mtseg.gui.sentence_label import Kind, SentenceLabel
 from napari_mtseg.gui.state import WindowState
+from napari_mtseg.gui.uncertainty_choice import UncertaintyChoice
 from napari_mtseg.storage.locks import is_locked
 from napari_mtseg.storage.prediction_files import FACTS
 from napari_mtseg.storage.run_folder import RunFolder
@@ -24,7 +25,10 @@ _LOOK_EVERY = 500
 
 
 class Predicting(QWidget):
-    """Buttons that predict one image or all, with progress, a stop and the outcome."""
+    """Buttons that predict one image or all, with progress, a stop and the outcome.
+
+    Above them stands where the uncertainty shall come from.
+    """
 
     arrived = Signal()
     """the prediction of the current image was replaced"""
@@ -39,6 +43,7 @@ class Predicting(QWidget):
         self._project: Path | None = None
         self._began, self._wanted = 0.0, [""]
         self._has_arrived = False
+        self._uncertainty = UncertaintyChoice(self)
         self._one = named_button("predict_image", "Predict this image", self)
         self._all = named_button("predict_all", "Predict all images", self)
         self._progress = QProgressBar(self)
@@ -53,6 +58,7 @@ class Predicting(QWidget):
         self._timer.setInterval(_LOOK_EVERY)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self._uncertainty)
         column.addLayout(row_of(self._one, self._all))
         column.addLayout(row_of(self._progress, self._stop))
         column.addWidget(self._outcome)
@@ -69,7 +75,15 @@ class Predicting(QWidget):
         if run_id != self._run_id:
             self._run_id = run_id
             self._outcome.say("")
+        self._uncertainty.set_run(self._run)
         self._enable()
+
+    @property
+    def _run(self) -> RunFolder | None:
+        project = self._state.project
+        if project is None or self._run_id is None:
+            return None
+        return RunFolder(project.path / "runs" / self._run_id)
 
     def _enable(self) -> None:
         obstacle = self._obstacle()
@@ -89,12 +103,11 @@ class Predicting(QWidget):
 
     def _obstacle(self) -> str:
         """Return why nothing can be predicted now, or ''."""
-        project = self._state.project
-        if project is None or self._run_id is None:
+        run = self._run
+        if run is None:
             return NO_RUN
         if self._running is not None:
             return "Predicting already; wait for it or stop it."
-        run = RunFolder(project.path / "runs" / self._run_id)
         if is_locked(run.path):
             return "This run is training. Predict when it has ended, or stop it first."
         if not run.checkpoint("best").exists():
@@ -118,7 +131,8 @@ class Predicting(QWidget):
         self._began, self._wanted, self._has_arrived = time.time(), ids, False
         self._outcome.say("")
         self._progress.setRange(0, 0)
-        args = ["predict", str(project.path), "--run", run_id, *which, "--json"]
+        options = [*which, *self._uncertainty.options(), "--json"]
+        args = ["predict", str(project.path), "--run", run_id, *options]
         self._running = self._commands.run(args, self._finish)
         self._timer.start()
         self._enable()

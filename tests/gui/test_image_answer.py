@@ -9,14 +9,8 @@ from qtpy.QtWidgets import QLabel, QWidget
 from napari_mtseg.domain.annotation import Tags
 from napari_mtseg.domain.errors import ProjectError
 from napari_mtseg.domain.prediction import Prediction
-from napari_mtseg.gui.image_answer import (
-    DOUBT,
-    MAX_LINES,
-    ImageAnswerPanel,
-    NamedAnswer,
-    named_answer,
-    names_now,
-)
+from napari_mtseg.gui.image_answer import DOUBT, MAX_LINES, ImageAnswerPanel
+from napari_mtseg.gui.named_answer import NamedAnswer, named_answer, names_now
 from napari_mtseg.gui.sentence_label import SentenceLabel
 from napari_mtseg.gui.state import WindowState
 from napari_mtseg.storage.class_edits import add_scene, rename_class, rename_scene
@@ -47,7 +41,7 @@ def panel(qtbot, state):
     holder.close()
 
 
-def predict(state, *, present=None, scenes=(), disagreeing=(), found=False):
+def predict(state, *, present=None, scenes=(), disagreeing=(), found=False, **more):
     classes = np.full((4, 4), found, np.uint8)
     made = Prediction(
         classes=classes,
@@ -56,6 +50,7 @@ def predict(state, *, present=None, scenes=(), disagreeing=(), found=False):
         class_of={1: 1} if found else {},
         present=present or {},
         scenes=scenes,
+        **more,
     )
     folder = state.project.path / "predictions" / "run" / state.image_id
     save_prediction(
@@ -108,7 +103,24 @@ def test_of_a_method_that_does_not_tell_nothing_is_shown(qtbot, state, panel):
     panel.show_answer(NamedAnswer(scenes=(("a", 1.0),)))
     assert not panel.isHidden()
     panel.show_prediction(predict(state))
-    qtbot.waitUntil(panel.isHidden)
+    qtbot.waitUntil(lambda: said(panel, "predicted_scene") == "")
+    assert lines(panel) == []
+    assert said(panel, "uncertainty_from") == "Uncertainty from one pass"
+    panel.show_answer(NamedAnswer())
+    assert panel.isHidden()
+
+
+def test_it_is_told_where_the_uncertainty_comes_from(qtbot, state, panel):
+    folder = predict(
+        state,
+        uncertainty_from="20 passes with dropout",
+        scores={"doubt": 0.314, "quality": 0.9},
+    )
+    panel.show_prediction(folder)
+    qtbot.waitUntil(lambda: not panel.isHidden())
+    assert said(panel, "uncertainty_from") == (
+        "Uncertainty from 20 passes with dropout; doubt 0.31"
+    )
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,12 @@ import pytest
 from napari.components import ViewerModel
 from qtpy.QtWidgets import QCheckBox
 
+from napari_mtseg.domain.annotation import ObjectMasks
 from napari_mtseg.domain.prediction import Prediction
 from napari_mtseg.gui.overlay_content import (
     ANY_CLASS,
+    grown_content,
+    outline_widths,
     outlines,
     prediction_content,
     preview_content,
@@ -39,6 +42,12 @@ OF_METHODS = {
     "Learned distance": (-7, 7),
 }
 """overlay of a map that some method adds -> limits of its colours below"""
+OF_SEVERAL_ANSWERS = {
+    "Mean entropy": (0, 1),
+    "Mutual information": (0, pytest.approx(0.3, abs=1e-3)),
+    "Variance": (0, 0.05),
+}
+"""overlay that several answers add -> limits of its colours below"""
 
 
 @pytest.fixture
@@ -97,10 +106,20 @@ def with_own_maps(made):
     return replace(made, maps={**made.maps, **own})
 
 
-def saved(folder, shape=(SIZE, SIZE), *, own_maps=False, **facts):
+def with_several_answers(made):
+    """Add what several passes tell; the variance is faint."""
+    ones = np.ones_like(made.maps["uncertainty"])
+    own = {"expected_entropy": 0.2, "mutual_information": 0.3, "variance": 0.01}
+    maps = {name: (value * ones).astype(np.float16) for name, value in own.items()}
+    return replace(made, maps={**made.maps, **maps})
+
+
+def saved(folder, shape=(SIZE, SIZE), *, own_maps=False, several=False, **facts):
     made = prediction(shape, **facts)
     if own_maps:
         made = with_own_maps(made)
+    if several:
+        made = with_several_answers(made)
     save_prediction(folder, made, spacing=(1,) * len(shape), unit="pixel")
     return folder
 
@@ -162,6 +181,20 @@ def test_maps_of_a_method_are_layers_that_are_hidden_at_first(
     before = list(viewer.layers)
     show(qtbot, overlays, tmp_path, own_maps=True)
     assert list(viewer.layers) == before
+
+
+def test_several_answers_add_maps_of_doubt_that_are_hidden_at_first(
+    qtbot, overlays, viewer, tmp_path
+):
+    show(qtbot, overlays, tmp_path, several=True)
+    assert overlays.names[3:7] == ("Uncertainty", *OF_SEVERAL_ANSWERS)
+    for name, limits in OF_SEVERAL_ANSWERS.items():
+        layer = viewer.layers[name]
+        assert not layer.visible
+        assert tuple(layer.contrast_limits) == limits
+        assert layer.colorbar.visible
+    show(qtbot, overlays, tmp_path)
+    assert not set(OF_SEVERAL_ANSWERS) & set(overlays.names)
 
 
 def test_a_prediction_without_a_map_takes_its_overlay_away(
@@ -294,13 +327,13 @@ def test_boxes_of_the_switches_do_not_lie_on_each_other(
     switches.resize(300, 400)
     switches.show()
     show(qtbot, overlays, tmp_path)
-    show(qtbot, overlays, tmp_path, own_maps=True)
+    show(qtbot, overlays, tmp_path, own_maps=True, several=True)
     with qtbot.waitSignal(overlays.shown):
         overlays.show_grown(square(), {5: 1})
     qtbot.waitExposed(switches)
     switches.layout().activate()
     places = [b.geometry() for b in switches.findChildren(QCheckBox) if b.isVisible()]
-    assert len(places) == 1 + len(ALL) + len(OF_METHODS)
+    assert len(places) == 1 + len(ALL) + len(OF_METHODS) + len(OF_SEVERAL_ANSWERS)
     for i, place in enumerate(places):
         assert not any(place.intersects(other) for other in places[:i])
 
@@ -493,6 +526,33 @@ def test_outlines_run_between_touching_objects_and_not_along_the_edge():
     assert outlines(row).astype(int).tolist() == [[0, 1, 1, 1, 1, 1, 0]]
 
 
+def test_outlines_run_along_the_axes_on_the_canvas_equally_wide_in_the_world():
+    objects = np.zeros((5, 9, 9), np.uint32)
+    objects[1:4, 1:8, 1:8] = 1
+    assert outline_widths((1, 2), (5, 1, 1)) == (0, 2, 2)
+    slices = outlines(objects, (0, 2, 2))
+    assert not slices[1, 4, 4]
+    assert slices[2, 2, 4]
+    from_the_side = outlines(objects, outline_widths((0, 1), (5, 1, 1)))
+    assert from_the_side[:, 4, 4].tolist() == [False, True, False, True, False]
+    assert not from_the_side[2, 4, 1]
+    shell = outlines(objects, outline_widths((0, 1, 2), (5, 1, 1)))
+    assert np.count_nonzero(objects[~shell]) == 9
+    assert outline_widths((0, 1), (0.5, 0.25)) == (1, 2)
+
+
+def test_dashes_of_a_volume_part_its_lines_in_every_plane():
+    objects = np.ones((4, 12, 12), np.uint32)
+    objects[:, 0, :] = 0
+    grown = ObjectMasks(objects=objects, class_of={1: 2})
+    for widths in ((0, 2, 2), (1, 2, 0)):
+        line = outlines(objects, widths)
+        dashed = grown_content(grown, widths)["Grown masks"].values
+        assert set(np.unique(dashed)) == {0, 2}
+        assert 0.3 < np.count_nonzero(dashed) / np.count_nonzero(line) < 0.7
+        assert not dashed[~line].any()
+
+
 def test_the_probability_of_a_class_or_of_any_object():
     p = np.array([0.2, 0.5, 0.3], np.float16).reshape(3, 1, 1)
     one = np.ones((1, 1), np.uint32)
@@ -509,6 +569,16 @@ def test_a_difficulty_that_is_one_everywhere_has_limits():
     easy = np.ones((SIZE, SIZE), np.float16)
     shown = prediction_content(replace(made, maps={"difficulty": easy}), ANY_CLASS)
     assert shown["Difficulty"].limits == (1, 2)
+
+
+def test_numbers_keep_their_type_and_what_is_not_finite_is_not_shown():
+    made = prediction(empty=True)
+    maps = {"uncertainty": np.float16([[0.5, np.inf]]), "distance": np.array([[1, 2]])}
+    shown = prediction_content(replace(made, maps=maps), ANY_CLASS)
+    assert shown["Uncertainty"].values.dtype == np.float16
+    np.testing.assert_array_equal(shown["Uncertainty"].values, [[0.5, np.nan]])
+    assert shown["Distance"].values.dtype == np.float32
+    assert shown["Probability"].values.dtype == np.float16
 
 
 def test_an_object_of_a_preview_takes_the_class_of_its_pixels():

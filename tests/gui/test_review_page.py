@@ -12,6 +12,7 @@ from qtpy.QtWidgets import (
     QListWidget,
     QPushButton,
     QSlider,
+    QSpinBox,
     QWidget,
 )
 
@@ -29,10 +30,10 @@ from tests.gui.fake_commands import FakeCommands
 from tests.tiny_projects import SIZE, disc_project
 
 
-def trained_run(project, *, has_weights=True):
+def trained_run(project, *, has_weights=True, n_kept=0, **settings):
     info = {
         "method": "baseline",
-        "settings": {},
+        "settings": settings,
         "seed": 0,
         "device": "cpu",
         "versions": {},
@@ -41,10 +42,12 @@ def trained_run(project, *, has_weights=True):
     if has_weights:
         run.checkpoint("best").parent.mkdir()
         run.checkpoint("best").touch()
+    for n in range(1, n_kept + 1):
+        run.checkpoint(f"kept-{n}").touch()
     return run
 
 
-def predict(project, run, entry):
+def predict(project, run, entry, **scores):
     objects = np.zeros((SIZE, SIZE), np.uint32)
     objects[4:16, 4:16] = 1
     inside = (objects > 0).astype(np.float16)
@@ -54,7 +57,7 @@ def predict(project, run, entry):
         instances=objects,
         class_of={1: 1},
         maps={"uncertainty": np.zeros((SIZE, SIZE), np.float16)},
-        scores={"quality": 0.914, "dice": float("nan")},
+        scores={"quality": 0.914, "dice": float("nan"), **scores},
     )
     folder = project.path / "predictions" / run.path.name / entry.id
     save_prediction(folder, made, spacing=(1, 1), unit="pixel")
@@ -311,7 +314,7 @@ def test_every_control_has_a_tooltip_and_fits_the_dock(page, state, project):
     run = trained_run(project)
     predict(project, run, project.images[0])
     state.runs_changed.emit()
-    for kind in (QPushButton, QComboBox, QCheckBox, QListWidget, QSlider):
+    for kind in (QPushButton, QComboBox, QCheckBox, QListWidget, QSlider, QSpinBox):
         assert all(control.toolTip() for control in page.findChildren(kind))
     assert page.minimumSizeHint().width() <= 340
 
@@ -400,8 +403,78 @@ def test_what_is_said_of_the_image_comes_and_goes_with_its_prediction(
     qtbot.waitUntil(lambda: not panel.isHidden())
     assert said(page, "answer_doubts").startswith("⚠ The segmentation shows no disc")
     state.step_image(1)
-    qtbot.waitUntil(panel.isHidden)
+    qtbot.waitUntil(lambda: said(page, "answer_doubts") == "")
+    assert said(page, "uncertainty_from") == "Uncertainty from one pass"
     state.step_image(-1)
-    qtbot.waitUntil(lambda: not panel.isHidden())
+    qtbot.waitUntil(lambda: said(page, "answer_doubts") != "")
     state.step_image(2)
     assert panel.isHidden()
+
+
+def choose_source(page, source):
+    box = page.findChild(QComboBox, "uncertainty_source")
+    box.setCurrentIndex(box.findData(source))
+    box.activated.emit(box.currentIndex())
+
+
+def test_passes_with_dropout_are_asked_for_by_options(
+    qtbot, page, state, commands, project
+):
+    run = trained_run(project, dropout=0.3, n_kept=3)
+    state.runs_changed.emit()
+    choose_source(page, "dropout")
+    page.findChild(QSpinBox, "uncertainty_passes").setValue(30)
+    qtbot.mouseClick(button(page, "predict_all"), Qt.MouseButton.LeftButton)
+    assert commands.args == [
+        "predict",
+        str(project.path),
+        "--run",
+        run.path.name,
+        "--uncertainty",
+        "dropout",
+        "--passes",
+        "30",
+        "--json",
+    ]
+
+
+def test_the_choice_follows_the_run_that_is_chosen(page, state, project):
+    without = trained_run(project, n_kept=3)
+    with_dropout = trained_run(project, dropout=0.3, n_kept=0)
+    state.runs_changed.emit()
+    box = page.findChild(QComboBox, "uncertainty_source")
+    choose_source(page, "dropout")
+    assert page.run_id == with_dropout.path.name
+    state.run_id = without.path.name
+    assert box.currentData() == "one-pass"
+    assert said(page, "uncertainty_why").startswith("This run was trained without")
+    state.run_id = with_dropout.path.name
+    assert box.currentData() == "dropout"
+
+
+def test_the_most_doubtful_images_come_first_if_wanted(qtbot, page, state, project):
+    run = trained_run(project)
+    for entry, doubt in zip(project.images, (0.2, 0.7, float("nan")), strict=True):
+        predict(project, run, entry, doubt=doubt)
+    state.runs_changed.emit()
+    qtbot.waitUntil(lambda: len(lines(page)) == 3)
+    first = page.findChild(QCheckBox, "most_doubtful_first")
+    assert first.isVisible()
+    first.click()
+    assert [line.split("\n")[0] for line in lines(page)] == [
+        "disc_1.tif",
+        "disc_0.tif",
+        "disc_2.tif",
+    ]
+    assert page.findChild(QListWidget, "predicted_images").currentRow() == 1
+    first.click()
+    assert lines(page)[0].startswith("disc_0.tif")
+
+
+def test_without_doubts_images_cannot_be_sorted_by_them(qtbot, page, state, project):
+    run = trained_run(project)
+    for entry in project.images:
+        predict(project, run, entry)
+    state.runs_changed.emit()
+    qtbot.waitUntil(lambda: len(lines(page)) == 3)
+    assert page.findChild(QCheckBox, "most_doubtful_first").isHidden()

@@ -12,12 +12,14 @@ if TYPE_CHECKING:
 
     from napari_mtseg.storage.project import Project
     from napari_mtseg.workflows.predict import load_model
+    from napari_mtseg.workflows.uncertainty_source import UncertaintySource
 
 __version__ = "0.1.0"
-__all__ = ["Project", "__version__", "load_model"]
+__all__ = ["Project", "UncertaintySource", "__version__", "load_model"]
 
 _HOME_OF = {
     "Project": "napari_mtseg.storage.project",
+    "UncertaintySource": "napari_mtseg.workflows.uncertainty_source",
     "load_model": "napari_mtseg.workflows.predict",
 }
 

@@ -1,21 +1,52 @@
 """`mtseg predict`: segment the images of a project, or any images with a model."""
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from napari_mtseg.cli.output import print_json, say
-from napari_mtseg.cli.progress import progress_bar
+from napari_mtseg.cli.output import say
+from napari_mtseg.cli.prediction_report import report, shown
 from napari_mtseg.domain.errors import ModelError, SettingsError
 
 if TYPE_CHECKING:
-    from napari_mtseg.storage.result_files import WholeImage
     from napari_mtseg.workflows.predict_images import ImageOutcome
+    from napari_mtseg.workflows.uncertainty_source import UncertaintySource
 
 EXIT_SOME_FAILED = 1
+
+
+class _Asked(NamedTuple):
+    """How a model is to be loaded."""
+
+    device: str
+    memory: float | None
+    uncertainty: str
+    passes: int | None
+    seed: int | None
+    others: Sequence[str]
+
+    def source(self, project: Path | None = None) -> "UncertaintySource":
+        """Return what the uncertainty is computed from; names are runs of a project."""
+        from napari_mtseg.workflows.ensemble import member_called
+        from napari_mtseg.workflows.uncertainty_source import (
+            DEFAULT_PASSES,
+            UncertaintySource,
+        )
+
+        source = UncertaintySource(
+            self.uncertainty,  # type: ignore[arg-type] # it refuses what it is not
+            passes=DEFAULT_PASSES if self.passes is None else self.passes,
+            seed=self.seed or 0,
+            members=tuple(member_called(name, project) for name in self.others),
+        )
+        if source.kind != "dropout":
+            _refuse(
+                {"--passes": self.passes, "--seed": self.seed},
+                "Only --uncertainty dropout draws at random",
+            )
+        return source
 
 
 def run_predict(  # noqa: PLR0913 - one argument per option
@@ -46,8 +77,9 @@ def run_predict(  # noqa: PLR0913 - one argument per option
         typer.Option(
             metavar="NAME,NAME",
             help="With a model: of classes, instances, probabilities, contours, "
-            "distance, uncertainty, and the maps of its method, which are listed if "
-            "a name is unknown.  [default: instances,classes,contours]",
+            "distance, uncertainty; of several answers also expected_entropy, "
+            "mutual_information, variance; and the maps of its method, which are "
+            "listed if a name is unknown.  [default: instances,classes,contours]",
         ),
     ] = None,
     channels: Annotated[
@@ -67,6 +99,32 @@ def run_predict(  # noqa: PLR0913 - one argument per option
             help="Memory for the network; as it was trained by default.",
         ),
     ] = None,
+    uncertainty: Annotated[
+        str,
+        typer.Option(
+            metavar="SOURCE",
+            help="What uncertainty is computed from: one-pass, dropout (Monte Carlo, "
+            "for what was trained with dropout), or ensemble (the kept checkpoints of "
+            "a run, or --with). The result is the mean of all answers.",
+        ),
+    ] = "one-pass",
+    passes: Annotated[
+        int | None,
+        typer.Option(help="With dropout: answers for each image.  [default: 20]"),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="With dropout: seed of what is dropped.  [default: 0]"),
+    ] = None,
+    others: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with",
+            metavar="RUN_OR_MODEL",
+            help="With ensemble: a further member, a run of the project or a model; "
+            "may be repeated.",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the outcome as JSON on stdout.")
     ] = False,
@@ -78,8 +136,11 @@ def run_predict(  # noqa: PLR0913 - one argument per option
 
     Example: `mtseg predict cells.mtseg --split test`
 
+    Example: `mtseg predict cells.mtseg --uncertainty dropout --passes 20`
+
     Example: `mtseg predict nuclei-model images/ more/a.tif --out results`
     """
+    asked = _Asked(device, memory, uncertainty, passes, seed, others or ())
     of_model = {
         "IMAGES": inputs,
         "--out": out,
@@ -91,7 +152,7 @@ def run_predict(  # noqa: PLR0913 - one argument per option
         _refuse(of_model, f"'{target}' is a project, whose own images are predicted")
         _refuse({"--split": split} if image else {}, "--image names the one image")
         images = split or "all", image
-        happened, n, place = _in_project(target, run, images, device, memory)
+        happened, n, place = _in_project(target, run, images, asked)
     else:
         if not target.exists():
             raise ModelError(
@@ -106,19 +167,19 @@ def run_predict(  # noqa: PLR0913 - one argument per option
                 "A model needs images and a folder for the results, for example: "
                 f"mtseg predict {target} IMAGES --out results."
             )
-        model = target, device, memory
+        model = target, asked
         happened, n = _with_model(model, inputs, out, maps, channels, axes)
         place = out
-    outcomes = list(happened) if as_json else _shown(happened, n)
-    _report(outcomes, place, as_json=as_json)
+    outcomes = list(happened) if as_json else shown(happened, n)
+    if not report(outcomes, place, as_json=as_json):
+        raise typer.Exit(EXIT_SOME_FAILED)
 
 
 def _in_project(
     path: Path,
     run: str | None,
     wanted: tuple[str, str | None],
-    device: str,
-    memory: float | None,
+    asked: _Asked,
 ) -> "tuple[Iterator[ImageOutcome], int, Path]":
     from napari_mtseg.storage.project import Project
     from napari_mtseg.workflows import predict_images as many
@@ -130,7 +191,13 @@ def _in_project(
         if image is None
         else (project.image(image),)
     )
-    model = many.model_of_project(project, run, device=device, memory=memory)
+    model = many.model_of_project(
+        project,
+        run,
+        device=asked.device,
+        memory=asked.memory,
+        uncertainty=asked.source(project.path),
+    )
     name = model.info.provenance.run
     if run is None:
         say(f"predicting with the newest run, {name}")
@@ -139,25 +206,29 @@ def _in_project(
 
 
 def _with_model(
-    target: tuple[Path, str, float | None],
+    target: tuple[Path, _Asked],
     inputs: list[Path],
     out: Path,
     maps: str | None,
     channels: str | None,
     axes: str | None,
 ) -> "tuple[Iterator[ImageOutcome], int]":
-    from napari_mtseg.workflows import predict_images as many
+    from napari_mtseg.workflows.map_choice import DEFAULT_MAPS, checked_maps
     from napari_mtseg.workflows.predict import load_model
+    from napari_mtseg.workflows.predict_images import predict_files
+    from napari_mtseg.workflows.prediction_paths import input_files
+    from napari_mtseg.workflows.trained_model import trained_method
 
-    path, device, memory = target
-    files = many.input_files(inputs)
-    model = load_model(path, device=device, memory=memory)
-    named = many.DEFAULT_MAPS if maps is None else _names(maps)
-    wanted = many.checked_maps(named, model)
-    if not set(wanted) <= set(many.MAPS):
+    path, asked = target
+    files = input_files(inputs)
+    model = load_model(
+        path, device=asked.device, memory=asked.memory, uncertainty=asked.source()
+    )
+    wanted = checked_maps(DEFAULT_MAPS if maps is None else _names(maps), model)
+    if not set(wanted).isdisjoint(trained_method(model.info).own_maps):
         for note in model.info.provenance.notes:
             say(f"note: when this model was trained: {note}")
-    happened = many.predict_files(
+    happened = predict_files(
         model,
         files,
         out,
@@ -192,88 +263,3 @@ def _numbers(text: str) -> list[int]:
         raise SettingsError(
             f"--channels is '{text}' but must be numbers from 0, for example 0,2."
         ) from None
-
-
-def _shown(happened: "Iterator[ImageOutcome]", n: int) -> "list[ImageOutcome]":
-    outcomes = []
-    with progress_bar("predicting") as show:
-        show(0, n)
-        for outcome in happened:
-            outcomes.append(outcome)
-            show(len(outcomes), n)
-            if outcome.whole.is_told:
-                say(f"{outcome.name}: {_in_words(outcome.whole)}")
-            for notice in outcome.notices:
-                say(f"note: {outcome.name}: {notice}")
-    return outcomes
-
-
-def _in_words(whole: "WholeImage") -> str:
-    parts = []
-    if whole.scene is not None:
-        parts.append(f"scene {whole.scene} {100 * whole.scenes[whole.scene]:.0f} %")
-    if whole.present:
-        amount = "some" if whole.disagreeing else "none"
-        if math.isfinite(whole.disagreement):
-            amount = f"{whole.disagreement:.2f}"
-        about = f" about {', '.join(whole.disagreeing)}" if whole.disagreeing else ""
-        parts.append(f"disagreement {amount}{about}")
-    return "; ".join(parts)
-
-
-def _as_json(outcome: "ImageOutcome") -> dict[str, object]:
-    whole = outcome.whole
-    is_known = math.isfinite(whole.disagreement)
-    return {
-        "image": outcome.name,
-        "objects": outcome.n_objects,
-        "scene": whole.scene,
-        "scenes": whole.scenes,
-        "present": whole.present,
-        "disagreeing": list(whole.disagreeing),
-        "disagreement": whole.disagreement if is_known else None,
-        "files": [str(file) for file in outcome.files],
-        "seconds": round(outcome.seconds, 3),
-        "notices": list(outcome.notices),
-    }
-
-
-def _report(outcomes: "list[ImageOutcome]", place: Path, *, as_json: bool) -> None:
-    failed = [o for o in outcomes if o.error is not None]
-    done = [o for o in outcomes if o.error is None]
-    if as_json:
-        print_json(
-            {
-                "out": str(place),
-                "predicted": [_as_json(o) for o in done],
-                "failed": [{"image": o.name, "error": o.error} for o in failed],
-            }
-        )
-    else:
-        say(_summary(done, failed, place))
-    if failed:
-        raise typer.Exit(EXIT_SOME_FAILED)
-
-
-def _summary(
-    done: "list[ImageOutcome]", failed: "list[ImageOutcome]", place: Path
-) -> str:
-    count: dict[str, int] = {}
-    for outcome in done:
-        for name, n in outcome.n_objects.items():
-            count[name] = count.get(name, 0) + n
-    objects = ", ".join(f"{n:,} {name}" for name, n in count.items())
-    plural = "" if len(done) == 1 else "s"
-    lines = [f"{len(done)} image{plural} predicted: {objects}; see {place}"]
-    if not done:
-        lines = ["no image was predicted"]
-    doubtful = sum(bool(o.whole.disagreeing) for o in done)
-    if doubtful:
-        lines.append(
-            f"in {doubtful} of them, segmentation and class prediction disagree on "
-            "what occurs: look at these first"
-        )
-    if failed:
-        lines.append(f"{len(failed)} failed:")
-        lines.extend(f"  {outcome.error}" for outcome in failed)
-    return "\n".join(lines)

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+ONE_PASS = "one pass"
+"""where the uncertainty of a prediction comes from if the network answered once"""
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Prediction:
@@ -21,6 +24,9 @@ class Prediction:
     """object id -> class"""
     maps: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
     """further maps by name, ([Z,] Y, X): 'approximation', 'separator', 'contours'"""
+    uncertainty_from: str = ONE_PASS
+    """which answers the uncertainty comes from: ONE_PASS, or in words such as
+    '20 passes with dropout' or 'ensemble of 3', whose mean the prediction is"""
     scores: Mapping[str, float] = field(default_factory=dict)
     """numbers about the image as a whole, by name"""
     present: Mapping[int, float] = field(default_factory=dict)

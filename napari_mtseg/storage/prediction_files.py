@@ -7,8 +7,9 @@
       instances.tif             uint32 object id, 0 background
       probabilities.tif         float16 (classes + 1, [Z,] Y, X)
       NAME.tif                  further maps
-      prediction.json           class of each object, scores, maps, and what is said
-                                of the image as a whole; written last
+      prediction.json           class of each object, scores, maps, which answers the
+                                uncertainty comes from, and what is said of the image
+                                as a whole; written last
 
 A folder without its JSON is no prediction: it was cut off while it was written.
 """
@@ -28,7 +29,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_mtseg.domain.errors import ProjectError
-from napari_mtseg.domain.prediction import Prediction
+from napari_mtseg.domain.prediction import ONE_PASS, Prediction
 from napari_mtseg.storage.stored_array import DECODER_ERRORS
 from napari_mtseg.storage.write import clear_write_errors, read_json, write_json
 
@@ -59,6 +60,8 @@ class ImageAnswer:
     """classes 1, 2, ... as they were called then; empty where that is not known"""
     scene_names: tuple[str, ...]
     """scenes as they were called then; empty where that is not known"""
+    uncertainty_from: str = ONE_PASS
+    """which answers the uncertainty comes from, in words"""
 
     @property
     def tells(self) -> bool:
@@ -118,6 +121,7 @@ def save_prediction(  # noqa: PLR0913 - what a prediction alone does not know
             str(key): int(c) for key, c in sorted(prediction.class_of.items())
         },
         "scores": {name: float(value) for name, value in prediction.scores.items()},
+        "uncertainty_from": prediction.uncertainty_from,
         "maps": {
             name: {"shape": list(values.shape), "dtype": str(values.dtype)}
             for name, values in maps.items()
@@ -148,6 +152,7 @@ def load_prediction(folder: Path) -> Prediction:
         instances=maps.pop("instances").astype(np.uint32, copy=False),
         class_of={int(key): c for key, c in facts["class_of"].items()},
         maps=maps,
+        uncertainty_from=_uncertainty_from(facts),
         scores=_numbers(facts["scores"]),
         present=_present(facts),
         scenes=_scenes(facts),
@@ -157,7 +162,8 @@ def load_prediction(folder: Path) -> Prediction:
 def load_answer(folder: Path) -> ImageAnswer:
     """Read what a saved prediction says of its image; no map is opened.
 
-    Predictions of older versions say nothing of classes and scenes.
+    Predictions of older versions say nothing of classes and scenes, and their
+    uncertainty comes from one pass.
 
     Raises
     ------
@@ -175,6 +181,7 @@ def load_answer(folder: Path) -> ImageAnswer:
             scenes=_scenes(facts),
             class_names=tuple(str(name) for name in facts.get("class_names", ())),
             scene_names=tuple(str(name) for name in facts.get("scene_names", ())),
+            uncertainty_from=_uncertainty_from(facts),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ProjectError(
@@ -275,6 +282,10 @@ def _present(facts: dict[str, Any]) -> dict[int, float]:
 
 def _scenes(facts: dict[str, Any]) -> tuple[float, ...]:
     return tuple(_number(p) for p in facts.get("scenes", ()))
+
+
+def _uncertainty_from(facts: dict[str, Any]) -> str:
+    return str(facts.get("uncertainty_from", ONE_PASS))
 
 
 def _numbers(values: Mapping[str, float | None]) -> dict[str, float]:

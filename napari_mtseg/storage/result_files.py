@@ -3,10 +3,12 @@
 import csv
 import io
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import uuid4
 
 import numpy as np
@@ -95,11 +97,13 @@ class WholeImage:
     """classes about which ``present`` and the class map disagree"""
     disagreement: float = math.nan
     """how much they do, 0..1; NaN where the method does not tell"""
+    doubt: float = math.nan
+    """how doubtful the segmentation is, >= 0; NaN where it was predicted in one pass"""
 
     @property
     def is_told(self) -> bool:
-        """True if the method tells classes or scenes."""
-        return bool(self.scenes or self.present)
+        """True if anything is known: classes, scenes or doubt."""
+        return bool(self.scenes or self.present) or math.isfinite(self.doubt)
 
     @property
     def scene(self) -> str | None:
@@ -135,7 +139,8 @@ class AnswerTable:
         image : str
             Its name; results of the image begin with it.
         whole : WholeImage
-            With the same classes and scenes for every image.
+            With the same classes and scenes for every image, and doubt for all or
+            none.
 
         Raises
         ------
@@ -179,6 +184,8 @@ def _row(image: str, whole: WholeImage) -> dict[str, str]:
         row |= {f"class {name}": _share(p) for name, p in whole.present.items()}
         row["disagreeing"] = "; ".join(whole.disagreeing)
         row["disagreement"] = _share(whole.disagreement)
+    if math.isfinite(whole.doubt):
+        row["doubt"] = _share(whole.doubt)
     return row
 
 
@@ -213,17 +220,16 @@ def _write_tiff(path: Path, values: NDArray[Any], info: ImageInfo) -> None:
         for axis, size in zip(info.axes[1:], info.spacing, strict=True):
             facts[f"PhysicalSize{axis}"] = size
             facts[f"PhysicalSize{axis}Unit"] = _OME_UNITS[info.unit]
-    content = io.BytesIO()
-    tifffile.imwrite(
-        content,
-        _storable(values),
-        ome=True,
-        metadata=facts,
-        compression="zlib",
-        photometric="minisblack",
-        bigtiff=values.nbytes > _BIG_TIFF_FROM,
-    )
-    _replace(path, content.getbuffer())
+    with _replaced(path) as file:
+        tifffile.imwrite(
+            file,
+            _storable(values),
+            ome=True,
+            metadata=facts,
+            compression="zlib",
+            photometric="minisblack",
+            bigtiff=values.nbytes > _BIG_TIFF_FROM,
+        )
 
 
 def _storable(values: NDArray[Any]) -> NDArray[Any]:
@@ -239,20 +245,39 @@ def _object_table(found: Prediction, class_names: Mapping[int, str]) -> str:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(("object", "class", "class_name", "pixels"))
-    ids, sizes = np.unique(found.instances, return_counts=True)
-    for number, size in zip(ids.tolist(), sizes.tolist(), strict=True):
-        if number != 0:
-            c = found.class_of[number]
-            table.writerow((number, c, class_names[c], size))
+    for number, size in sorted(_object_sizes(found.instances).items()):
+        c = found.class_of[number]
+        table.writerow((number, c, class_names[c], size))
     return text.getvalue()
 
 
-def _replace(path: Path, content: bytes | memoryview) -> None:
-    """Write a file whole; results can be made again, so no time is spent on fsync."""
+def _object_sizes(instances: NDArray[np.uint32]) -> Counter[int]:
+    """Return object id -> pixels; a row or plane is counted at a time."""
+    sizes: Counter[int] = Counter()
+    for part in instances:
+        ids, counts = np.unique(part, return_counts=True)
+        sizes.update(dict(zip(ids.tolist(), counts.tolist(), strict=True)))
+    del sizes[0]
+    return sizes
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file whole."""
+    with _replaced(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def _replaced(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that appears under its name when it is whole.
+
+    Results can be made again, so no time is spent on fsync.
+    """
     partial = path.with_name(f".{path.name}.{uuid4().hex[:12]}.tmp")
     with clear_write_errors(path):
         try:
-            partial.write_bytes(content)
+            with partial.open("xb") as file:
+                yield file
             partial.replace(path)
         except BaseException:
             partial.unlink(missing_ok=True)

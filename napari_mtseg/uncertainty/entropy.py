@@ -1,10 +1,14 @@
 """Doubt from one prediction: how evenly the probabilities are spread over classes."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+SLAB_PIXELS = 1 << 20
+"""pixels that are worked on at a time, so that no second map of an image is made"""
 
 
 def predictive_entropy(
@@ -12,9 +16,10 @@ def predictive_entropy(
 ) -> NDArray[np.float32]:
     """Return how undecided the network is about each pixel.
 
-    This is the entropy of the network's own softmax output. It is not calibrated: a
-    network can be sure and wrong, above all on images unlike those it learned from.
-    It orders the pixels of an image by doubt; it is no probability of an error.
+    This is the entropy of the network's own softmax output, or of its mean over
+    several answers. It is not calibrated: a network can be sure and wrong, above all
+    on images unlike those it learned from. It orders the pixels of an image by doubt;
+    it is no probability of an error.
 
     Parameters
     ----------
@@ -37,12 +42,46 @@ def predictive_entropy(
     >>> predictive_entropy(np.array([[1.0, 0.5], [0.0, 0.5]])).tolist()
     [0.0, 1.0]
     """
-    n_outputs = len(probabilities)
+    entropy = np.zeros(probabilities.shape[1:], np.float32)
+    for slab in _slabs(entropy.shape):
+        for one in probabilities:
+            p = one[slab].astype(np.float32)
+            entropy[slab] -= p * np.log(np.maximum(p, np.float32(1e-12)))
+    return relative_entropy(entropy, n_outputs=len(probabilities))
+
+
+def relative_entropy(
+    entropy: NDArray[np.float32], *, n_outputs: int
+) -> NDArray[np.float32]:
+    """Bring entropies to 0..1, in place.
+
+    Parameters
+    ----------
+    entropy : ([Z,] Y, X) float32
+        In nats; overwritten.
+    n_outputs : int
+        Classes with background.
+
+    Returns
+    -------
+    ([Z,] Y, X) float32
+        The same array, in units of the largest entropy, log(n_outputs).
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two outputs: then nothing is open to doubt.
+    """
     if n_outputs < 2:
         raise ValueError(f"{n_outputs} probabilities per pixel; 2 are the least")
-    entropy = np.zeros(probabilities.shape[1:], np.float32)
-    for one in probabilities:
-        p = one.astype(np.float32)
-        entropy -= p * np.log(np.maximum(p, np.float32(1e-12)))
     entropy /= np.float32(math.log(n_outputs))
-    return entropy.clip(0, 1)
+    return np.clip(entropy, 0, 1, out=entropy)
+
+
+def _slabs(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Cut the first axis so that each part holds about SLAB_PIXELS."""
+    if 0 in shape:
+        return
+    length = max(SLAB_PIXELS // math.prod(shape[1:]), 1)
+    for start in range(0, shape[0], length):
+        yield slice(start, start + length)

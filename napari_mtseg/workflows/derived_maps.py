@@ -1,6 +1,6 @@
 """Maps that follow from a prediction, whatever the method: outlines and doubt."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -8,26 +8,78 @@ from numpy.typing import NDArray
 
 from napari_mtseg.domain.prediction import Prediction
 from napari_mtseg.instances.components import contours_of, outline_distance
-from napari_mtseg.uncertainty.entropy import predictive_entropy
+from napari_mtseg.networks.samples import EXPECTED_ENTROPY, VARIANCE
+from napari_mtseg.uncertainty.entropy import predictive_entropy, relative_entropy
+from napari_mtseg.uncertainty.samples import image_doubt, mutual_information
 
 DERIVED_MAPS = ("contours", "distance", "uncertainty")
 """maps that are computed from the prediction itself, whatever the method"""
 
+SAMPLED_MAPS = (EXPECTED_ENTROPY, "mutual_information", VARIANCE)
+"""maps that several answers for an image have beside DERIVED_MAPS"""
+
+Maps = Mapping[str, NDArray[Any]]
+
+
+def sampled_maps(outputs: dict[str, NDArray[Any]]) -> Maps:
+    """Take what several answers say of doubt out of the outputs of a network.
+
+    Parameters
+    ----------
+    outputs : dict of str to array
+        As a predictor returns them; loses EXPECTED_ENTROPY and VARIANCE, if it has
+        them.
+
+    Returns
+    -------
+    mapping of str to ([Z,] Y, X) float32
+        'uncertainty' and 'expected_entropy', both 0..1, and 'variance'; none of a
+        single answer.
+    """
+    if EXPECTED_ENTROPY not in outputs:
+        return {}
+    probabilities = outputs["segmentation"]
+    mean_entropy = outputs.pop(EXPECTED_ENTROPY)
+    return {
+        # From the full precision: its difference to the mean entropy is small.
+        "uncertainty": predictive_entropy(probabilities),
+        EXPECTED_ENTROPY: relative_entropy(mean_entropy, n_outputs=len(probabilities)),
+        VARIANCE: outputs.pop(VARIANCE),
+    }
+
 
 def with_derived_maps(
-    prediction: Prediction, *, maps: Collection[str], spacing: tuple[float, ...]
+    prediction: Prediction,
+    *,
+    maps: Collection[str],
+    spacing: tuple[float, ...],
+    sampled: Maps | None = None,
 ) -> Prediction:
-    """Return a prediction with some of DERIVED_MAPS added; it keeps its own.
+    """Return a prediction with some of the derived maps added; it keeps its own.
 
-    'uncertainty' is the entropy of the softmax output, which is not calibrated; see
-    :func:`~napari_mtseg.uncertainty.entropy.predictive_entropy`.
+    'uncertainty' is the entropy of the softmax output, or of its mean over several
+    answers, which is not calibrated; see
+    :func:`~napari_mtseg.uncertainty.entropy.predictive_entropy`. Where it is known,
+    the score 'doubt' sums it up.
+
+    Parameters
+    ----------
+    prediction : Prediction
+        What a method made of one answer, or of the mean of several.
+    maps : collection of str
+        Of DERIVED_MAPS and, with ``sampled``, SAMPLED_MAPS.
+    spacing : tuple of float
+        Voxel size along ([Z,] Y, X).
+    sampled : mapping of str to array, optional
+        From :func:`sampled_maps`.
 
     Raises
     ------
     ValueError
-        If a name is none of DERIVED_MAPS and the prediction has no such map.
+        If a name is none of these and the prediction has no such map.
     """
-    known = (*DERIVED_MAPS, *prediction.maps)
+    doubts = dict(sampled or {})
+    known = (*DERIVED_MAPS, *(SAMPLED_MAPS if doubts else ()), *prediction.maps)
     if unknown := set(maps) - set(known):
         raise ValueError(f"{sorted(unknown)} are none of {known}")
     added: dict[str, NDArray[Any]] = {}
@@ -35,6 +87,14 @@ def with_derived_maps(
         added["contours"] = contours_of(prediction.instances)
     if "distance" in maps:
         added["distance"] = outline_distance(prediction.instances, spacing=spacing)
-    if "uncertainty" in maps:
-        added["uncertainty"] = predictive_entropy(prediction.probabilities)
-    return replace(prediction, maps={**prediction.maps, **added})
+    if "uncertainty" in maps and not doubts:
+        doubts["uncertainty"] = predictive_entropy(prediction.probabilities)
+    if "mutual_information" in maps:
+        doubts["mutual_information"] = mutual_information(
+            doubts["uncertainty"], doubts[EXPECTED_ENTROPY]
+        )
+    scores = dict(prediction.scores)
+    if "uncertainty" in doubts:
+        scores["doubt"] = image_doubt(doubts["uncertainty"], prediction.instances)
+    added |= {name: doubts[name] for name in doubts if name in maps}
+    return replace(prediction, maps={**prediction.maps, **added}, scores=scores)

@@ -2,29 +2,29 @@
 
 import math
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
-import numpy as np
 import psutil
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from napari_mtseg.domain.errors import MemoryShortageError, ModelError
+from napari_mtseg.domain.errors import MemoryShortageError
 from napari_mtseg.domain.image import Image, ImageInfo
 from napari_mtseg.domain.prediction import Prediction
-from napari_mtseg.storage.lazy_pixels import LazyPixels
-from napari_mtseg.storage.model_folder import load_model_folder
 from napari_mtseg.storage.model_info import ModelInfo
-from napari_mtseg.storage.project import Project
-from napari_mtseg.storage.run_folder import RunFolder
-from napari_mtseg.storage.stored_array import StoredArray, info_of, layout_of, size_text
-from napari_mtseg.storage.voxel_sizes import LENGTHS_IN_METRES
-from napari_mtseg.workflows.derived_maps import DERIVED_MAPS, with_derived_maps
+from napari_mtseg.workflows.array_image import SliceableArray, image_of_array
+from napari_mtseg.workflows.derived_maps import (
+    DERIVED_MAPS,
+    SAMPLED_MAPS,
+    sampled_maps,
+    with_derived_maps,
+)
 from napari_mtseg.workflows.devices import best_device, gib, is_out_of_memory
+from napari_mtseg.workflows.ensemble import check_has_dropout, ensemble_of
+from napari_mtseg.workflows.image_fit import check_fits, voxel_notices
 from napari_mtseg.workflows.network_input import (
     CheckedNormalisation,
     NetworkPixels,
@@ -32,34 +32,21 @@ from napari_mtseg.workflows.network_input import (
 )
 from napari_mtseg.workflows.network_outputs import Predictor
 from napari_mtseg.workflows.trained_model import (
-    model_of_run,
+    Source,
+    facts_and_weights,
     trained_method,
     trained_network,
 )
-
-SPACING_TOLERANCE = 0.1
-"""share by which the voxel size may differ before the user is told (ours)"""
+from napari_mtseg.workflows.uncertainty_source import (
+    FROM_ONE_PASS,
+    UncertaintySource,
+)
 
 BYTES_PER_PIXEL = 48
 """what turning probabilities into objects takes per pixel, beside them (ours)"""
 
-
-class SliceableArray(Protocol):
-    """NumPy array, or anything that is read by slicing: zarr, memory map."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Size along each axis."""
-        ...
-
-    @property
-    def dtype(self) -> Any:
-        """Pixel type."""
-        ...
-
-    def __getitem__(self, index: Any, /) -> Any:
-        """Return the pixels of a tuple of slices."""
-        ...
+SAMPLED_BYTES_PER_PIXEL = 16
+"""what several answers take beside that: four maps of float32"""
 
 
 class Model:
@@ -75,11 +62,17 @@ class Model:
         Where to compute.
     memory : float, optional
         GiB that the network may take for one window; the model's own by default.
+    uncertainty : UncertaintySource
+        What the uncertainty is computed from; the network answers once by default.
+    source : path or RunFolder, optional
+        Where the weights come from, for messages and for kept checkpoints.
 
     Raises
     ------
     ModelError
         If the weights, method or settings do not fit this version or each other.
+    ModelError, RunError
+        If the network has no dropout, or the ensemble no members that fit.
     SettingsError
         If the device is not there.
     """
@@ -91,12 +84,22 @@ class Model:
         *,
         device: str = "auto",
         memory: float | None = None,
+        uncertainty: UncertaintySource = FROM_ONE_PASS,
+        source: Source | None = None,
     ) -> None:
         self.info = info
         self._method = trained_method(info)
         self._network = trained_network(info, tensors)
         self._device = best_device(device)
         self._memory = memory or self._method.settings.prediction_memory
+        self._uncertainty = uncertainty
+        self._members: Sequence[nn.Module] = ()
+        origin = info.name if source is None else source
+        if uncertainty.kind == "dropout":
+            check_has_dropout(origin, self._network)
+        elif uncertainty.kind == "ensemble":
+            members = uncertainty.members
+            self._members = ensemble_of(origin, info, self._network, members)
         self._predictor = self._new_predictor()
 
     @property
@@ -104,13 +107,28 @@ class Model:
         """Class -> name, from 1."""
         return {i: c.name for i, c in enumerate(self.info.classes, start=1)}
 
+    @property
+    def uncertainty_from(self) -> str:
+        """Which answers the uncertainty comes from, in words."""
+        return self._predictor.description
+
+    @property
+    def is_sampled(self) -> bool:
+        """True if each image is answered several times."""
+        return self._uncertainty.kind != "one-pass"
+
+    @property
+    def derived_maps(self) -> tuple[str, ...]:
+        """Maps that can be asked for beside those of the method."""
+        return (*DERIVED_MAPS, *(SAMPLED_MAPS if self.is_sampled else ()))
+
     def predict(
         self,
         pixels: SliceableArray,
         *,
         axes: str | None = None,
         spacing: tuple[float, ...] | None = None,
-        maps: Collection[str] = DERIVED_MAPS,
+        maps: Collection[str] | None = None,
     ) -> Prediction:
         """Segment an array.
 
@@ -123,8 +141,9 @@ class Model:
             one axis more than the model's images has channels, first or last.
         spacing : tuple of float, optional
             Voxel size along ([Z,] Y, X) in the model's unit; the model's by default.
-        maps : collection of str
-            Which of DERIVED_MAPS to add. The method's own maps are always there.
+        maps : collection of str, optional
+            Which of ``derived_maps`` to add, all by default. The method's own maps
+            are always there.
 
         Returns
         -------
@@ -133,7 +152,9 @@ class Model:
             ``maps['distance']`` the signed distance to the outline in units of
             ``spacing``, negative inside (infinite where the image has no object),
             ``maps['uncertainty']`` the entropy of the softmax output, 0..1, which is
-            not calibrated.
+            not calibrated. Of several answers all this is said of their mean, and
+            ``maps`` also has 'expected_entropy' and 'mutual_information', whose sum
+            is the uncertainty, and 'variance'.
 
         Raises
         ------
@@ -144,17 +165,17 @@ class Model:
         MemoryShortageError
             If the memory does not hold the result.
         """
-        image = self._as_image(pixels, axes, spacing)
+        image = image_of_array(pixels, self.info, axes=axes, spacing=spacing)
         if spacing is not None:
             for notice in self.notices(image.info):
                 warnings.warn(notice, stacklevel=2)
         return self.predict_image(image, maps=maps)
 
     def predict_image(
-        self, image: Image, *, maps: Collection[str] = DERIVED_MAPS
+        self, image: Image, *, maps: Collection[str] | None = None
     ) -> Prediction:
         """Segment an opened image, as :meth:`predict`; pixels are read as needed."""
-        self._check_fits(image)
+        check_fits(image, self.info)
         self._check_memory(image)
         pixels = NetworkPixels(image.pixels, self.info.colour)
         normalise = normalisation_for(
@@ -162,100 +183,25 @@ class Model:
         )
         outputs = self._outputs(pixels, normalise)
         normalise.check_contrast()
+        sampled = sampled_maps(outputs)
         found = self._method.interpret(outputs)
-        return with_derived_maps(found, maps=maps, spacing=image.info.spacing)
+        del outputs  # as large as all that is still to come
+        return with_derived_maps(
+            replace(found, uncertainty_from=self.uncertainty_from),
+            maps=self.derived_maps if maps is None else maps,
+            spacing=image.info.spacing,
+            sampled=sampled,
+        )
 
     def notices(self, image: ImageInfo) -> tuple[str, ...]:
         """Return what the user should know before this image is predicted."""
-        known = LENGTHS_IN_METRES.keys()
-        if image.unit not in known or self.info.unit not in known:
-            return ()
-        scale = LENGTHS_IN_METRES[image.unit] / LENGTHS_IN_METRES[self.info.unit]
-        ratios = [
-            s * scale / t for s, t in zip(image.spacing, self.info.spacing, strict=True)
-        ]
-        if all(abs(r - 1) <= SPACING_TOLERANCE for r in ratios):
-            return ()
-        found, expected = _lengths(image.spacing), _lengths(self.info.spacing)
-        return (
-            f"Its voxels are {found} {image.unit} but the model was trained on "
-            f"{expected} {self.info.unit}: rescale the image if the result is poor.",
-        )
-
-    def _as_image(
-        self,
-        pixels: SliceableArray,
-        axes: str | None,
-        spacing: tuple[float, ...] | None,
-    ) -> Image:
-        name = "the array"
-        stored = StoredArray(
-            name=name,
-            axes="Q" * len(pixels.shape),
-            shape=tuple(pixels.shape),
-            dtype=np.dtype(pixels.dtype),
-            load=lambda: pixels,
-        )
-        layout = layout_of(stored, axes or self._guessed_axes(stored.shape))
-        info = info_of(stored, layout, range(layout.n_channels))
-        spacing = self.info.spacing if spacing is None else tuple(spacing)
-        if len(layout.spatial_shape) == self.info.ndim and (
-            len(spacing) != self.info.ndim or min(spacing) <= 0
-        ):
-            raise ValueError(f"spacing {spacing} is not {self.info.ndim} sizes above 0")
-        lazy = LazyPixels(
-            pixels,
-            name=name,
-            layout=layout,
-            channels=range(layout.n_channels),
-            dtype=stored.dtype,
-        )
-        return Image(
-            name=name,
-            pixels=cast("NDArray[np.generic]", lazy),
-            info=replace(info, spacing=spacing, unit=self.info.unit),
-        )
-
-    def _guessed_axes(self, shape: tuple[int, ...]) -> str:
-        spatial, allowed = self.info.axes[1:], self.info.allowed_channels
-        if len(shape) == len(spatial):
-            return spatial
-        if len(shape) != len(spatial) + 1:
-            raise ModelError(
-                f"The model expects {self._images_in_words()}, but the array is "
-                f"{size_text(shape)}. Predict its {self.info.ndim}D parts one by one."
-            )
-        if shape[0] in allowed:
-            return f"C{spatial}"
-        with_opacity = shape[-1] == 4 and 3 in allowed
-        if shape[-1] in allowed or with_opacity:
-            return f"{spatial}{'S' if with_opacity else 'C'}"
-        return f"{spatial}C" if shape[-1] < shape[0] else f"C{spatial}"
-
-    def _images_in_words(self) -> str:
-        counts = " or ".join(str(n) for n in self.info.allowed_channels)
-        one = self.info.allowed_channels == (1,)
-        return f"{self.info.ndim}D images with {counts} channel{'' if one else 's'}"
-
-    def _check_fits(self, image: Image) -> None:
-        if image.info.ndim != self.info.ndim:
-            raise ModelError(
-                f"The model expects {self.info.ndim}D images but '{image.name}' is "
-                f"{image.info.ndim}D ({size_text(image.info.spatial_shape)}). Choose a "
-                "model for such images, or convert the image."
-            )
-        if image.info.n_channels not in self.info.allowed_channels:
-            counts = " or ".join(str(n) for n in self.info.allowed_channels)
-            plural = "" if counts == "1" else "s"
-            raise ModelError(
-                f"The model expects {counts} channel{plural} but '{image.name}' has "
-                f"{image.info.n_channels}. Choose channels of the image with "
-                "--channels, or a model for such images."
-            )
+        return voxel_notices(image, self.info)
 
     def _check_memory(self, image: Image) -> None:
         heads = cast("dict[str, int]", self._network.head_channels)
         per_pixel = 4 * sum(heads.values()) + BYTES_PER_PIXEL
+        if self.is_sampled:
+            per_pixel += SAMPLED_BYTES_PER_PIXEL
         needed = math.prod(image.info.spatial_shape) * per_pixel
         free = int(psutil.virtual_memory().available)
         if needed > free:
@@ -280,11 +226,23 @@ class Model:
             self._predictor = self._new_predictor()
 
     def _new_predictor(self) -> Predictor:
-        return Predictor(self._network, device=self._device, memory=self._memory)
+        with_dropout = self._uncertainty.kind == "dropout"
+        return Predictor(
+            self._network,
+            device=self._device,
+            memory=self._memory,
+            passes=self._uncertainty.passes if with_dropout else 1,
+            seed=self._uncertainty.seed,
+            members=self._members,
+        )
 
 
 def load_model(
-    source: Path | str | RunFolder, *, device: str = "auto", memory: float | None = None
+    source: Source,
+    *,
+    device: str = "auto",
+    memory: float | None = None,
+    uncertainty: UncertaintySource = FROM_ONE_PASS,
 ) -> Model:
     """Load a model folder, a zip of one, or the best weights of a run.
 
@@ -296,6 +254,8 @@ def load_model(
         Where to compute.
     memory : float, optional
         GiB that the network may take for one window; the model's own by default.
+    uncertainty : UncertaintySource
+        What the uncertainty is computed from; the network answers once by default.
 
     Returns
     -------
@@ -308,13 +268,15 @@ def load_model(
         If there is no model, or it is damaged or of a newer version.
     RunError
         If the run has no weights yet.
+    ModelError, RunError
+        If the network has no dropout, or the ensemble no members that fit.
     """
-    if isinstance(source, RunFolder):
-        info, tensors = model_of_run(Project.open(source.path.parents[1]), source)
-    else:
-        info, tensors = load_model_folder(Path(source))
-    return Model(info, tensors, device=device, memory=memory)
-
-
-def _lengths(spacing: tuple[float, ...]) -> str:
-    return " x ".join(f"{size:.3g}" for size in spacing)
+    info, tensors = facts_and_weights(source)
+    return Model(
+        info,
+        tensors,
+        device=device,
+        memory=memory,
+        uncertainty=uncertainty,
+        source=source,
+    )

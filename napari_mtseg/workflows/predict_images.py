@@ -6,8 +6,9 @@ One bad image does not stop the others: it is reported, and the next one follows
 import math
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from napari_mtseg.domain.errors import (
@@ -17,13 +18,9 @@ from napari_mtseg.domain.errors import (
     StorageError,
 )
 from napari_mtseg.domain.image import Image
-from napari_mtseg.domain.prediction import Prediction
+from napari_mtseg.domain.prediction import ONE_PASS, Prediction
 from napari_mtseg.domain.project import ImageEntry
-from napari_mtseg.storage.image_files import (
-    is_image_file,
-    list_image_files,
-    open_image,
-)
+from napari_mtseg.storage.image_files import open_image
 from napari_mtseg.storage.locks import FolderLock
 from napari_mtseg.storage.prediction_files import save_prediction
 from napari_mtseg.storage.project import Project
@@ -31,15 +28,13 @@ from napari_mtseg.storage.result_files import AnswerTable, WholeImage, write_res
 from napari_mtseg.storage.run_folder import find_run
 from napari_mtseg.storage.write import clear_write_errors
 from napari_mtseg.uncertainty.disagreement import disagreeing_classes
-from napari_mtseg.workflows.derived_maps import DERIVED_MAPS
+from napari_mtseg.workflows.map_choice import DEFAULT_MAPS, checked_maps
 from napari_mtseg.workflows.predict import Model, load_model
-from napari_mtseg.workflows.trained_model import trained_method
-
-MAPS = ("classes", "instances", "probabilities", *DERIVED_MAPS)
-"""what can be written for an image, whatever the method"""
-
-DEFAULT_MAPS = ("instances", "classes", "contours")
-"""what is written where nothing is chosen"""
+from napari_mtseg.workflows.prediction_paths import check_out, output_names
+from napari_mtseg.workflows.uncertainty_source import (
+    FROM_ONE_PASS,
+    UncertaintySource,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,37 +51,12 @@ class ImageOutcome:
     """class name -> number of objects"""
     whole: WholeImage = field(default_factory=WholeImage)
     """what is said of the image as a whole"""
+    uncertainty_from: str = ONE_PASS
+    """which answers the uncertainty comes from, in words"""
     files: tuple[Path, ...] = ()
     """what was written"""
-    seconds: float
+    seconds: float = 0.0
     """wall time"""
-
-
-def input_files(inputs: Sequence[Path]) -> list[Path]:
-    """Return the image files of files and folders, each once.
-
-    A path that does not exist stays in the list, to be reported in its turn.
-
-    Raises
-    ------
-    ImageError
-        If a folder holds no image, or nothing is given.
-    """
-    found: dict[Path, None] = {}
-    for path in inputs:
-        if not path.is_dir() or is_image_file(path):
-            found[path] = None
-            continue
-        inside = list_image_files(path)
-        if not inside:
-            raise ImageError(
-                f"The folder '{path}' holds no image. Give a folder with images, or "
-                "the image files."
-            )
-        found.update(dict.fromkeys(inside))
-    if not found:
-        raise ImageError("No image was given to predict. Name image files or folders.")
-    return list(found)
 
 
 def predict_files(
@@ -102,18 +72,20 @@ def predict_files(
 
     Beside 'instances' goes ``NAME_objects.csv`` with the class and size of each
     object. Maps are OME-TIFFs with the voxel size; contours are 0 and 255. What a
-    model tells of classes and scenes goes into one table, ``image_answers.csv``.
+    model tells of classes, scenes and doubt goes into one table,
+    ``image_answers.csv``.
 
     Parameters
     ----------
     model : Model
         From :func:`~napari_mtseg.workflows.predict.load_model`.
     files : sequence of Path
-        From :func:`input_files`.
+        From :func:`~napari_mtseg.workflows.prediction_paths.input_files`.
     out : Path
         Folder for the results; made if it is missing.
     maps : collection of str
-        Which of :func:`maps_of` the model to write.
+        Which of :func:`~napari_mtseg.workflows.map_choice.maps_of` the model to
+        write.
     channels : sequence of int, optional
         Channels of the files to use, from 0.
     axes : str, optional
@@ -132,32 +104,24 @@ def predict_files(
         If the disk is full or ``out`` cannot be written.
     """
     wanted = checked_maps(maps, model)
-    _check_out(out, files)
+    check_out(out, files)
     with clear_write_errors(out):
         out.mkdir(parents=True, exist_ok=True)
     names = output_names(files)
     answers = AnswerTable(out, names)
     for file, name in zip(files, names, strict=True):
-        began = time.monotonic()
-        try:
-            image = open_image(file, channels=channels, axes=axes)
-            found = model.predict_image(
-                image, maps=[m for m in wanted if m in DERIVED_MAPS]
-            )
-            written = write_results(
-                out / name,
-                found,
-                maps=wanted,
-                info=image.info,
-                class_names=model.class_names,
-            )
-        except StorageError:
-            raise
-        except MtsegError as error:
-            yield _failed(file.name, error, began)
-            continue
-        done = _done(model, image, found, began, files=written)
-        answers.add(name, done.whole)
+        predicted = partial(
+            _file_predicted,
+            model,
+            file,
+            out / name,
+            maps=wanted,
+            channels=channels,
+            axes=axes,
+        )
+        done = _outcome_of(predicted, file.name)
+        if done.error is None:
+            answers.add(name, done.whole)
         yield done
 
 
@@ -166,7 +130,7 @@ def predict_project(
     model: Model,
     *,
     images: Sequence[ImageEntry],
-    maps: Collection[str] = DERIVED_MAPS,
+    maps: Collection[str] | None = None,
 ) -> Iterator[ImageOutcome]:
     """Predict images of a project into ``predictions/RUN/IMAGE_ID/``.
 
@@ -178,9 +142,9 @@ def predict_project(
         Loaded from one of its runs, whose name it carries.
     images : sequence of ImageEntry
         Which images, such as those of :func:`images_of_split`.
-    maps : collection of str
-        Which of DERIVED_MAPS to save beside classes, instances, probabilities and
-        the method's own maps.
+    maps : collection of str, optional
+        Which of the model's derived maps to save beside classes, instances,
+        probabilities and the method's own maps; all by default.
 
     Yields
     ------
@@ -198,25 +162,10 @@ def predict_project(
     folder = project.path / "predictions" / run
     with FolderLock(folder, purpose=f"predictions of run {run}"):
         for entry in images:
-            began = time.monotonic()
-            try:
-                image = project.open_image(entry)
-                found = model.predict_image(image, maps=maps)
-                save_prediction(
-                    folder / entry.id,
-                    found,
-                    spacing=entry.spacing,
-                    unit=entry.unit,
-                    class_names=tuple(model.class_names.values()),
-                    scene_names=model.info.scenes,
-                    disagreeing=disagreeing_classes(found.present, found.classes),
-                )
-            except StorageError:
-                raise
-            except MtsegError as error:
-                yield _failed(entry.name, error, began)
-                continue
-            yield _done(model, image, found, began, files=(folder / entry.id,))
+            predicted = partial(
+                _entry_predicted, model, project, entry, folder / entry.id, maps=maps
+            )
+            yield _outcome_of(predicted, entry.name)
 
 
 def model_of_project(
@@ -225,15 +174,18 @@ def model_of_project(
     *,
     device: str = "auto",
     memory: float | None = None,
+    uncertainty: UncertaintySource = FROM_ONE_PASS,
 ) -> Model:
     """Load the best weights of a run by name, or of the newest run.
 
     Raises
     ------
     RunError
-        If there is no such run, or it has no weights yet.
+        If there is no such run, it has no weights yet, or nothing to compute the
+        uncertainty from.
     """
-    return load_model(find_run(project.path, run_name), device=device, memory=memory)
+    run = find_run(project.path, run_name)
+    return load_model(run, device=device, memory=memory, uncertainty=uncertainty)
 
 
 def images_of_split(project: Project, split: str) -> tuple[ImageEntry, ...]:
@@ -261,85 +213,63 @@ def images_of_split(project: Project, split: str) -> tuple[ImageEntry, ...]:
     return found
 
 
-def maps_of(model: Model) -> tuple[str, ...]:
-    """Return what a model can write for an image: MAPS and its method's own."""
-    return (*MAPS, *trained_method(model.info).own_maps)
+def _outcome_of(predicted: Callable[[], ImageOutcome], name: str) -> ImageOutcome:
+    """Return what ``predicted`` returns, or why it could not.
 
-
-def checked_maps(maps: Collection[str], model: Model) -> tuple[str, ...]:
-    """Return the chosen maps in the order of :func:`maps_of`; nothing is predicted.
-
-    Raises
-    ------
-    SettingsError
-        If the model has no such map, or none is chosen.
+    It makes and leaves the prediction itself, so that none is in memory beside the
+    next one.
     """
-    known = maps_of(model)
-    unknown = [name for name in maps if name not in known]
-    if unknown or not maps:
-        what = (
-            f"This model has no map '{unknown[0]}'" if unknown else "No map was chosen"
-        )
-        raise SettingsError(f"{what}. Choose from: {', '.join(known)}.")
-    return tuple(name for name in known if name in maps)
+    began = time.monotonic()
+    try:
+        done = predicted()
+    except StorageError:
+        raise
+    except MtsegError as error:
+        done = ImageOutcome(name=name, error=str(error), n_objects={})
+    return replace(done, seconds=time.monotonic() - began)
 
 
-def output_names(files: Sequence[Path]) -> list[str]:
-    """Return a name for the results of each file, no two the same.
-
-    The file's name without its suffix where that tells the files apart, else with the
-    suffix, else with the folder before it, else with a number behind it.
-    """
-    plain = [_stem(file) for file in files]
-    longer = [file.name.replace(".", "_") for file in files]
-    longest = [
-        f"{file.resolve().parent.name}-{name}"
-        for file, name in zip(files, longer, strict=True)
-    ]
-    names = plain
-    for other in (longer, longest):
-        count = Counter(name.lower() for name in names)
-        names = [
-            name if count[name.lower()] == 1 else more
-            for name, more in zip(names, other, strict=True)
-        ]
-    seen: Counter[str] = Counter()
-    for place, name in enumerate(names):
-        seen[name.lower()] += 1
-        if seen[name.lower()] > 1:
-            names[place] = f"{name}-{seen[name.lower()]}"
-    return names
+def _file_predicted(
+    model: Model,
+    file: Path,
+    stem: Path,
+    *,
+    maps: Sequence[str],
+    channels: Sequence[int] | None,
+    axes: str | None,
+) -> ImageOutcome:
+    image = open_image(file, channels=channels, axes=axes)
+    derived = [name for name in maps if name in model.derived_maps]
+    found = model.predict_image(image, maps=derived)
+    names = model.class_names
+    written = write_results(stem, found, maps=maps, info=image.info, class_names=names)
+    return _done(model, image, found, files=written)
 
 
-def _stem(file: Path) -> str:
-    name = file.name
-    for ending in (".ome.tiff", ".ome.tif", ".ome.zarr", ".nii.gz"):
-        if name.lower().endswith(ending):
-            return name[: -len(ending)]
-    return file.stem
-
-
-def _check_out(out: Path, files: Sequence[Path]) -> None:
-    if out.resolve() in {file.resolve().parent for file in files}:
-        raise SettingsError(
-            f"--out '{out}' is the folder of the images: the next time, the results "
-            "would be taken for images. Choose another folder."
-        )
-
-
-def _failed(name: str, error: MtsegError, began: float) -> ImageOutcome:
-    return ImageOutcome(
-        name=name, error=str(error), n_objects={}, seconds=time.monotonic() - began
+def _entry_predicted(
+    model: Model,
+    project: Project,
+    entry: ImageEntry,
+    folder: Path,
+    *,
+    maps: Collection[str] | None,
+) -> ImageOutcome:
+    image = project.open_image(entry)
+    found = model.predict_image(image, maps=maps)
+    save_prediction(
+        folder,
+        found,
+        spacing=entry.spacing,
+        unit=entry.unit,
+        class_names=tuple(model.class_names.values()),
+        scene_names=model.info.scenes,
+        disagreeing=disagreeing_classes(found.present, found.classes),
     )
+    return _done(model, image, found, files=(folder,))
 
 
 def _done(
-    model: Model,
-    image: Image,
-    found: Prediction,
-    began: float,
-    *,
-    files: tuple[Path, ...],
+    model: Model, image: Image, found: Prediction, *, files: tuple[Path, ...]
 ) -> ImageOutcome:
     count = Counter(found.class_of.values())
     return ImageOutcome(
@@ -347,8 +277,8 @@ def _done(
         notices=model.notices(image.info),
         n_objects={name: count[c] for c, name in model.class_names.items()},
         whole=_whole_image(found, model),
+        uncertainty_from=found.uncertainty_from,
         files=files,
-        seconds=time.monotonic() - began,
     )
 
 
@@ -363,4 +293,5 @@ def _whole_image(found: Prediction, model: Model) -> WholeImage:
             names[c] for c in disagreeing_classes(found.present, found.classes)
         ),
         disagreement=found.scores.get("disagreement", math.nan),
+        doubt=found.scores.get("doubt", math.nan) if model.is_sampled else math.nan,
     )

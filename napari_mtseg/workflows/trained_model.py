@@ -1,6 +1,7 @@
 """What a run or a model folder was trained to do: its facts, method and network."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -10,11 +11,30 @@ from napari_mtseg.domain.errors import ModelError, RunError, SettingsError
 from napari_mtseg.methods.catalog import CATALOG, load_method, settings_model
 from napari_mtseg.methods.protocol import Method, Task
 from napari_mtseg.storage.checkpoint import load_checkpoint
+from napari_mtseg.storage.model_folder import load_model_folder
 from napari_mtseg.storage.model_info import ModelInfo, Provenance
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.run_folder import RunFolder
 from napari_mtseg.storage.snapshot import load_snapshot
 from napari_mtseg.workflows.runs import check_classes
+
+Source = Path | str | RunFolder
+"""a run, or the path of a model folder or zip"""
+
+
+def facts_and_weights(source: Source) -> tuple[ModelInfo, dict[str, Tensor]]:
+    """Return what a model folder, a zip of one or a run holds; a run's best weights.
+
+    Raises
+    ------
+    ModelError
+        If there is no model, or it is damaged or of a newer version.
+    RunError
+        If the run has no weights yet.
+    """
+    if isinstance(source, RunFolder):
+        return model_of_run(Project.open(source.path.parents[1]), source)
+    return load_model_folder(Path(source))
 
 
 def model_of_run(

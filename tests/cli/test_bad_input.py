@@ -21,7 +21,7 @@ from napari_mtseg.cli.main import main
 from napari_mtseg.domain.annotation import SCRIBBLE_BACKGROUND, empty_annotation
 from napari_mtseg.domain.events import CheckpointSaved
 from napari_mtseg.storage.project import Project
-from napari_mtseg.workflows import training_data
+from napari_mtseg.workflows import data_memory
 from napari_mtseg.workflows.runs import start_run
 from napari_mtseg.workflows.train import train
 from tests.tiny_projects import TINY, annotated, disc_image, disc_project
@@ -193,7 +193,7 @@ def newer_project(world):
 def huge_images(world):
     world.project()
     # Two images of 32 x 32 pixels, as if each needed 12 GiB.
-    world.monkeypatch.setattr(training_data, "BYTES_PER_PIXEL", 12 * 2**20 - 4)
+    world.monkeypatch.setattr(data_memory, "BYTES_PER_PIXEL", 12 * 2**20 - 4)
     memory = SimpleNamespace(available=8 * 2**30)
     world.monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
 
@@ -532,10 +532,10 @@ ROWS = (
         prepare=a_project,
         command=f"{TRAIN} --set setps=3",
         sentence="There is no setting 'setps'. Did you mean 'steps'? Known settings: "
-        "average, base_channels, "
-        "batch_size, checkpoint_every, class_weighting, compile, "
-        "dice_weight, flip, intensity, known_share, labels, learning_rate, "
-        "levels, min_size, norm, normalisation, patch, patch_depth, pathway, "
+        "average, base_channels, batch_size, checkpoint_every, class_weighting, "
+        "compile, dice_weight, dropout, dropout_place, flip, intensity, "
+        "kept_checkpoints, known_share, labels, learning_rate, levels, min_size, "
+        "momentum, norm, normalisation, optimizer, patch, patch_depth, pathway, "
         "pathway_width, precision, prediction_memory, preview_every, rescale, rotate, "
         "schedule, slope, steps, validate_every, weight_decay.",
     ),
@@ -578,7 +578,7 @@ ROWS = (
         prepare=a_project,
         command="train discs.mtseg --method magic",
         sentence="There is no method 'magic'. Choose one of: recursive_approximation, "
-        "task_decomposition, joint_shape, high_resolution, baseline.",
+        "task_decomposition, joint_shape, high_resolution, cross_task, baseline.",
     ),
     Row(
         what="relative distances of partial masks",

@@ -51,7 +51,7 @@ def test_an_error_that_the_user_can_mend_is_one_line_and_exit_code_1(
     assert said.out == ""
     assert said.err == (
         "mtseg: There is no method 'magic'. Choose one of: recursive_approximation, "
-        "task_decomposition, joint_shape, high_resolution, baseline.\n"
+        "task_decomposition, joint_shape, high_resolution, cross_task, baseline.\n"
     )
 
 

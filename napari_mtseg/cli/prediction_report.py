@@ -1,0 +1,116 @@
+"""What `mtseg predict` tells of each image, and of all of them at the end."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_mtseg.cli.output import print_json, say
+from napari_mtseg.cli.progress import progress_bar
+
+if TYPE_CHECKING:
+    from napari_mtseg.storage.result_files import WholeImage
+    from napari_mtseg.workflows.predict_images import ImageOutcome
+
+N_NAMED = 3
+"""images that are named as the most doubtful"""
+
+
+def shown(happened: "Iterator[ImageOutcome]", n: int) -> "list[ImageOutcome]":
+    """Return all outcomes, telling of each as it happens."""
+    outcomes = []
+    with progress_bar("predicting") as show:
+        show(0, n)
+        for outcome in happened:
+            outcomes.append(outcome)
+            show(len(outcomes), n)
+            if outcome.whole.is_told:
+                say(f"{outcome.name}: {_in_words(outcome.whole)}")
+            for notice in outcome.notices:
+                say(f"note: {outcome.name}: {notice}")
+    return outcomes
+
+
+def _in_words(whole: "WholeImage") -> str:
+    parts = []
+    if whole.scene is not None:
+        parts.append(f"scene {whole.scene} {100 * whole.scenes[whole.scene]:.0f} %")
+    if whole.present:
+        amount = "some" if whole.disagreeing else "none"
+        if math.isfinite(whole.disagreement):
+            amount = f"{whole.disagreement:.2f}"
+        about = f" about {', '.join(whole.disagreeing)}" if whole.disagreeing else ""
+        parts.append(f"disagreement {amount}{about}")
+    if math.isfinite(whole.doubt):
+        parts.append(f"doubt {whole.doubt:.2f}")
+    return "; ".join(parts)
+
+
+def _as_json(outcome: "ImageOutcome") -> dict[str, object]:
+    whole = outcome.whole
+    return {
+        "image": outcome.name,
+        "objects": outcome.n_objects,
+        "scene": whole.scene,
+        "scenes": whole.scenes,
+        "present": whole.present,
+        "disagreeing": list(whole.disagreeing),
+        "disagreement": _known(whole.disagreement),
+        "doubt": _known(whole.doubt),
+        "uncertainty_from": outcome.uncertainty_from,
+        "files": [str(file) for file in outcome.files],
+        "seconds": round(outcome.seconds, 3),
+        "notices": list(outcome.notices),
+    }
+
+
+def _known(number: float) -> float | None:
+    return number if math.isfinite(number) else None
+
+
+def report(outcomes: "list[ImageOutcome]", place: Path, *, as_json: bool) -> bool:
+    """Tell how it went, and return True if no image failed."""
+    failed = [o for o in outcomes if o.error is not None]
+    done = [o for o in outcomes if o.error is None]
+    if as_json:
+        print_json(
+            {
+                "out": str(place),
+                "predicted": [_as_json(o) for o in done],
+                "failed": [{"image": o.name, "error": o.error} for o in failed],
+            }
+        )
+    else:
+        say(_summary(done, failed, place))
+    return not failed
+
+
+def _summary(
+    done: "list[ImageOutcome]", failed: "list[ImageOutcome]", place: Path
+) -> str:
+    count: dict[str, int] = {}
+    for outcome in done:
+        for name, n in outcome.n_objects.items():
+            count[name] = count.get(name, 0) + n
+    objects = ", ".join(f"{n:,} {name}" for name, n in count.items())
+    plural = "" if len(done) == 1 else "s"
+    lines = [f"{len(done)} image{plural} predicted: {objects}; see {place}"]
+    if not done:
+        lines = ["no image was predicted"]
+    doubtful = sum(bool(o.whole.disagreeing) for o in done)
+    if doubtful:
+        lines.append(
+            f"in {doubtful} of them, segmentation and class prediction disagree on "
+            "what occurs: look at these first"
+        )
+    by_doubt = sorted(
+        (o for o in done if math.isfinite(o.whole.doubt)), key=lambda o: -o.whole.doubt
+    )
+    if by_doubt:
+        named = ", ".join(f"{o.name} {o.whole.doubt:.2f}" for o in by_doubt[:N_NAMED])
+        source = by_doubt[0].uncertainty_from
+        lines.append(f"uncertainty from {source}; most doubt: {named}")
+    if failed:
+        lines.append(f"{len(failed)} failed:")
+        lines.extend(f"  {outcome.error}" for outcome in failed)
+    return "\n".join(lines)

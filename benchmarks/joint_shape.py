@@ -11,6 +11,7 @@ paint. Masks of test images never enter a project.
 
 from typing import Any
 
+from benchmarks.painted_projects import Paint
 from benchmarks.row_command import (
     Plan,
     chosen_rows,
@@ -33,7 +34,7 @@ from benchmarks.score_tables import (
     ordering_table,
     score_table,
 )
-from benchmarks.trained_rows import Paint, Row
+from benchmarks.trained_rows import Row
 
 ROWS = (
     "1Enc1Dec-M",

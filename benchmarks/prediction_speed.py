@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from napari_mtseg.networks.blocks import seeded
-from napari_mtseg.networks.inference import apply_in_windows, prepared_for_inference
+from napari_mtseg.networks.inference import apply_in_windows
+from napari_mtseg.networks.prepared import prepared_for_inference
 from napari_mtseg.networks.recursive_unet import RecursiveUNet
 
 Predict = Callable[[], NDArray[np.float32]]

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import tifffile
 
+from benchmarks.painted_projects import Paint
 from benchmarks.recursive_approximation_table import table_of
 from benchmarks.row_command import (
     Plan,
@@ -22,7 +23,7 @@ from benchmarks.row_command import (
     results_of,
     row_parser,
 )
-from benchmarks.trained_rows import Paint, Row, Trained, Trial, scored, trained
+from benchmarks.trained_rows import Row, Trained, Trial, scored, trained
 from napari_mtseg.metrics.overlap import dice
 
 BETA_LAST = 2.0

@@ -38,12 +38,16 @@ class Column:
     digits: int = 3
     margin: float = 0.01
     """smaller differences are none, where rows are said to be equal; ours"""
+    lower_is_better: bool = False
+    """True for a metric of the benchmark's own that is; the program's are known"""
 
 
 DICE = Column(metric="dice", title="Dice")
 JACCARD = Column(metric="jaccard", title="Jaccard")
 ASSD = Column(metric="assd", title="symmetric ASD (px)", digits=2, margin=0.5)
 HD95 = Column(metric="hausdorff95", title="HD95 (px)", digits=1, margin=1.0)
+ASSD_MM = Column(metric="assd", title="symmetric ASD (mm)", digits=2, margin=0.5)
+HD95_MM = Column(metric="hausdorff95", title="HD95 (mm)", digits=1, margin=1.0)
 HAUSDORFF = Column(metric="hausdorff", title="Hausdorff (px)", digits=1, margin=1.0)
 CLASS_ACCURACY = Column(metric="class_accuracy", title="class accuracy")
 SCENE_ACCURACY = Column(metric="scene_accuracy", title="scene accuracy")
@@ -177,10 +181,38 @@ def verdict(
             return "holds"
         outside = (values > column.margin).all() or (values < -column.margin).all()
         return "does not hold" if outside else "cannot tell"
-    gain = -values if column.metric in LOWER_IS_BETTER else values
+    lower_is_better = column.lower_is_better or column.metric in LOWER_IS_BETTER
+    gain = -values if lower_is_better else values
     if (gain > 0).all():
         return "holds"
     return "does not hold" if (gain < 0).all() else "cannot tell"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """What the scores say of a claim about two rows."""
+
+    difference: Interval
+    """first minus second, over images, seeds averaged"""
+    by_seed: tuple[float, ...]
+    """mean difference of each seed"""
+    verdict: Verdict
+
+
+def compared(
+    results: Sequence[Result], ordering: Ordering, column: Column
+) -> Comparison:
+    """Return the paired difference of two rows and what it decides."""
+    first = scores_of(results, ordering.first, column.metric)
+    second = scores_of(results, ordering.second, column.metric)
+    difference = bootstrap_paired_difference(first, second, rng=_rng())
+    counted = ~np.isnan(first - second).any(axis=0)
+    by_seed = tuple(
+        float(seed[counted].mean()) if counted.any() else float("nan")
+        for seed in first - second
+    )
+    said = verdict(difference, by_seed, ordering, column)
+    return Comparison(difference=difference, by_seed=by_seed, verdict=said)
 
 
 def rows_of(results: Sequence[Result]) -> list[str]:
@@ -188,27 +220,14 @@ def rows_of(results: Sequence[Result]) -> list[str]:
     return list(dict.fromkeys(r["row"] for r in results))
 
 
-def _compared(
-    results: Sequence[Result], ordering: Ordering, column: Column
-) -> tuple[Interval, list[float], Verdict]:
-    first = scores_of(results, ordering.first, column.metric)
-    second = scores_of(results, ordering.second, column.metric)
-    difference = bootstrap_paired_difference(first, second, rng=_rng())
-    counted = ~np.isnan(first - second).any(axis=0)
-    by_seed = [
-        float(seed[counted].mean()) if counted.any() else float("nan")
-        for seed in first - second
-    ]
-    return difference, by_seed, verdict(difference, by_seed, ordering, column)
-
-
 def _difference_cell(
     results: Sequence[Result], ordering: Ordering, column: Column
 ) -> str:
-    difference, by_seed, said = _compared(results, ordering, column)
-    n_same = sum(np.sign(seed) == np.sign(difference.mean) for seed in by_seed)
-    interval = interval_text(difference, column.digits)
-    return f"{interval}, {n_same}/{len(by_seed)} seeds: **{said}**"
+    found = compared(results, ordering, column)
+    mean = found.difference.mean
+    n_same = sum(np.sign(seed) == np.sign(mean) for seed in found.by_seed)
+    interval = interval_text(found.difference, column.digits)
+    return f"{interval}, {n_same}/{len(found.by_seed)} seeds: **{found.verdict}**"
 
 
 def _tally(
@@ -224,7 +243,7 @@ def _tally(
             "cannot tell": [],
         }
         for ordering in stated:
-            _, _, said = _compared(results, ordering, column)
+            said = compared(results, ordering, column).verdict
             between = ">" if ordering.claim == "better" else "="
             groups[said].append(f"{ordering.first} {between} {ordering.second}")
         parts = [f"{said}: {', '.join(o) or 'none'}" for said, o in groups.items()]

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.image_sets import ImageSet
+from benchmarks.painted_projects import Paint
 from benchmarks.row_command import (
     Plan,
     chosen_rows,
@@ -44,7 +45,7 @@ from benchmarks.score_tables import (
     score_table,
     scores_of,
 )
-from benchmarks.trained_rows import Paint, Row
+from benchmarks.trained_rows import Row
 from napari_mtseg.metrics.failure import auroc
 
 TASKS = ("Base", "Base+Class", "Base+Class+Sync", "Base+Class+Sync+Scene")

@@ -3,24 +3,22 @@
 Masks of test images never enter a project.
 """
 
-import shutil
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import tifffile
 
 from benchmarks.image_sets import ImageSet, Item, prepared
+from benchmarks.painted_projects import Paint, painted_project, scenes_of
 from napari_mtseg.domain.annotation import ObjectMasks
 from napari_mtseg.domain.prediction import Prediction
 from napari_mtseg.instances.components import separate_objects
 from napari_mtseg.methods.catalog import preset, settings_of
 from napari_mtseg.storage.image_files import open_image
-from napari_mtseg.storage.image_tags import TagChange, set_tags
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.project_names import with_suffix
 from napari_mtseg.storage.run_folder import RunFolder, find_run, runs_of
@@ -28,15 +26,7 @@ from napari_mtseg.workflows.evaluate import evaluate_masks, with_answers
 from napari_mtseg.workflows.predict import load_model
 from napari_mtseg.workflows.runs import start_run
 from napari_mtseg.workflows.scores import ANSWERS, METRICS
-from napari_mtseg.workflows.simulate import PaintingHabits, simulate
 from napari_mtseg.workflows.train import train
-
-Paint = Literal["all full", "few full", "weak"]
-"""'all full': full masks of all training images; 'few full': full masks of some and
-partial masks of the others; 'weak': partial masks and scribbles, no full mask"""
-
-AREA = (0.2, 0.5)
-"""partial masks cover 20-50 % of an object, so that their Dice starts near 0.5"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +35,9 @@ class Row:
 
     title: str
     method: str
-    """key of the method; its preset 'fast' comes first"""
+    """key of the method"""
+    preset: str = "fast"
+    """size of the method that comes first"""
     shared: Mapping[str, Any] = field(default_factory=dict)
     """settings that all rows of a table share"""
     variant: str = ""
@@ -53,6 +45,11 @@ class Row:
     values: Mapping[str, Any] = field(default_factory=dict)
     """settings of this row alone, strongest"""
     paint: Paint
+    labelled: float | None = None
+    """share of the training images that are painted, drawn by the seed alone, so that
+    they are the same in all rows; None for all"""
+    unlabelled: bool = True
+    """True if the other training images are in the project, without any paint"""
     pieces: bool = False
     """True if connected pieces of the class map are scored as objects, whatever the
     method makes of it"""
@@ -74,7 +71,7 @@ class Trial:
     @property
     def name(self) -> str:
         """Name of the result file and of the project."""
-        title = self.row.title.replace(", ", "_").replace(" ", "_")
+        title = self.row.title.replace(", ", "_").replace(" %", "").replace(" ", "_")
         return f"{title}-{self.seed}"
 
 
@@ -95,7 +92,7 @@ def train_and_score(trial: Trial) -> dict[str, Any]:
 def trained(trial: Trial) -> Trained:
     """Train one row with one seed, or go on where an earlier call was stopped."""
     items = prepared(trial.data, trial.out / "data", trial.images)
-    project = painted_project(trial, items)
+    project = painted_of(trial, items)
     if runs_of(project.path):
         run = find_run(project.path, None)
     else:
@@ -127,46 +124,24 @@ def settings_of_row(row: Row, *, ndim: int = 2) -> dict[str, Any]:
     named = preset(row.method, row.variant, ndim=ndim) if row.variant else {}
     return settings_of(
         row.method,
-        preset_name="fast",
+        preset_name=row.preset,
         ndim=ndim,
         values={**row.shared, **named, **row.values},
     ).model_dump()
 
 
-def painted_project(trial: Trial, items: Sequence[Item]) -> Project:
+def painted_of(trial: Trial, items: Sequence[Item]) -> Project:
     """Make the project that an annotator would have made, or open it again."""
-    images = trial.images
-    path = with_suffix(trial.out / "projects" / trial.name)
-    marker = path / "painted"
-    if marker.exists():
-        return Project.open(path)
-    shutil.rmtree(path, ignore_errors=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scenes = scenes_of(items)
-    project = Project.create(
-        path, classes=images.classes, scenes=scenes, colour=images.colour
-    )
-    training = [item for item in items if item.split == "train"]
-    for item in training:
-        project.add_image(item.image)
-    simulate(
-        project,
-        {project.image(item.image.name).id: item.mask for item in training},
-        habits=_habits(trial, training),
-        values=images.values,
+    row = trial.row
+    return painted_project(
+        with_suffix(trial.out / "projects" / trial.name),
+        items,
+        trial.images,
+        paint=row.paint,
+        labelled=row.labelled,
+        unlabelled=row.unlabelled,
         seed=trial.seed,
     )
-    for item in training if scenes else ():
-        entry = project.image(item.image.name)
-        scene = TagChange(scene=scenes.index(item.scene))
-        set_tags(project, [entry], scene)
-    marker.touch()
-    return project
-
-
-def scenes_of(items: Sequence[Item]) -> tuple[str, ...]:
-    """Return the scenes that images are of, sorted; none where there is one kind."""
-    return tuple(sorted({item.scene for item in items if item.scene}))
 
 
 def image_scores(
@@ -194,7 +169,7 @@ def image_scores(
             prediction,
             truth,
             class_of,
-            spacing=(1.0,) * images.ndim,
+            spacing=images.spacing or (1.0,) * images.ndim,
             n_classes=len(images.classes),
         )
         for metric in METRICS:
@@ -206,30 +181,6 @@ def image_scores(
         for name in ANSWERS:
             scores[name].append(getattr(told, name))
     return scores
-
-
-def _habits(trial: Trial, training: Sequence[Item]) -> PaintingHabits:
-    images, paint = trial.images, trial.row.paint
-    n_full = {"all full": len(training), "few full": images.n_full, "weak": 0}[paint]
-    chosen = _one_of_each_scene(training, n_full, trial.seed)
-    return PaintingHabits(
-        full_count=n_full,
-        full_images=chosen if images.full_of_each_scene else (),
-        kinds=("partial", "scribble") if paint == "weak" else ("partial",),
-        area_low=AREA[0],
-        area_high=AREA[1],
-    )
-
-
-def _one_of_each_scene(items: Sequence[Item], n: int, seed: int) -> tuple[str, ...]:
-    """Choose ``n`` images, one of each scene in turn, as an annotator would."""
-    rng = np.random.default_rng(seed)
-    by_scene: dict[str, list[str]] = {}
-    for index in rng.permutation(len(items)):
-        item = items[index]
-        by_scene.setdefault(item.scene, []).append(item.image.name)
-    turns = zip_longest(*(by_scene[scene] for scene in sorted(by_scene)))
-    return tuple([name for turn in turns for name in turn if name is not None][:n])
 
 
 def _with_pieces(prediction: Prediction) -> Prediction:

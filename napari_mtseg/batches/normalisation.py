@@ -26,7 +26,9 @@ class Normalisation:
         """Normalise (C, [Z,] Y, X) pixels."""
         values = np.asarray(pixels, np.float32)
         shape = (-1,) + (1,) * (values.ndim - 1)
-        return (values - self.offset.reshape(shape)) / self.scale.reshape(shape)
+        values = values - self.offset.reshape(shape)
+        values /= self.scale.reshape(shape)
+        return values
 
 
 def normalisation_of(

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from napari_mtseg.batches.batch import Batch
+from napari_mtseg.batches.places import known_places
 from napari_mtseg.batches.warp import (
     Augmentation,
     magnifications,
@@ -17,21 +19,27 @@ from napari_mtseg.batches.warp import (
     warp,
     with_intensities,
 )
-from napari_mtseg.domain.targets import BACKGROUND, IGNORE, ImageTargets
-from napari_mtseg.geometry.components import compact_labels
+from napari_mtseg.domain.targets import IGNORE, ImageTargets
 
-MAX_PLACES = 200_000
-"""known pixels per image among which patch centres are drawn, about"""
 
-MIN_PLACES = 64
-"""pixels of each object that stay among them, about, however large the image"""
+class SliceablePixels(Protocol):
+    """Normalised pixels ``(C, [Z,] Y, X)``; a NumPy array, or read when sliced."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(C, [Z,] Y, X)."""
+        ...
+
+    def __getitem__(self, index: Any, /) -> Any:
+        """Return the float32 pixels of a tuple of slices."""
+        ...
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class TrainingImage:
     """One image ready for training."""
 
-    pixels: NDArray[np.float32]
+    pixels: SliceablePixels
     """(C, [Z,] Y, X) normalised"""
     targets: ImageTargets
     places: tuple[tuple[NDArray[np.int64], ...], ...]
@@ -39,20 +47,22 @@ class TrainingImage:
 
 
 def training_image(
-    pixels: NDArray[np.float32], targets: ImageTargets, *, rng: np.random.Generator
+    pixels: SliceablePixels, targets: ImageTargets, *, rng: np.random.Generator
 ) -> TrainingImage:
     """Prepare an image for drawing patches.
 
     Parameters
     ----------
     pixels : (C, [Z,] Y, X) float32
-        Normalised image.
+        Normalised image; of a lazy one each patch reads its region alone.
     targets : ImageTargets
         Maps of the same spatial shape.
     rng : Generator
         Thins out the known pixels of large images.
     """
-    return TrainingImage(pixels=pixels, targets=targets, places=_places(targets, rng))
+    return TrainingImage(
+        pixels=pixels, targets=targets, places=known_places(targets, rng)
+    )
 
 
 class PatchSampler:
@@ -215,9 +225,11 @@ def _fill_region(
     source = tuple(
         slice(max(0, s), min(e, n)) for s, e, n in zip(start, stop, shape, strict=True)
     )
+    n_channels = image.pixels.shape[0]
+    values[(slice(n_channels), *inside)] = image.pixels[(slice(None), *source)]
     maps = image.targets.maps.values()
-    linear = [*image.pixels, *(m for m in maps if m.dtype != np.uint8)]
-    for value, target in zip(values, linear, strict=True):
+    linear = (m for m in maps if m.dtype != np.uint8)
+    for value, target in zip(values[n_channels:], linear, strict=True):
         value[tuple(inside)] = target[source]
     nearest = (m for m in maps if m.dtype == np.uint8)
     for code, target in zip(codes, nearest, strict=True):
@@ -257,34 +269,3 @@ def _stacked_facts(
         name: torch.from_numpy(np.stack([t.facts[name] for t in targets])).to(device)
         for name in targets[0].facts
     }
-
-
-def _places(
-    targets: ImageTargets, rng: np.random.Generator
-) -> tuple[tuple[NDArray[np.int64], ...], ...]:
-    flat = np.flatnonzero(targets.known != IGNORE)
-    classes = targets.known.ravel()[flat]
-    objects = np.where(classes == BACKGROUND, 0, targets.objects.ravel()[flat])
-    if len(flat) > MAX_PLACES:
-        kept = _thinned(objects, rng)
-        flat, classes, objects = flat[kept], classes[kept], objects[kept]
-    if len(flat) == 0:
-        return ()
-    order = np.lexsort((objects, classes))
-    flat, classes, objects = flat[order], classes[order], objects[order]
-    found = []
-    for group in np.split(np.arange(len(flat)), np.flatnonzero(np.diff(classes)) + 1):
-        cuts = np.flatnonzero(np.diff(objects[group])) + 1
-        found.append(tuple(np.split(flat[group], cuts)))
-    return tuple(found)
-
-
-def _thinned(
-    objects: NDArray[np.uint32], rng: np.random.Generator
-) -> NDArray[np.bool_]:
-    """Choose about MAX_PLACES pixels, as many of each object; small ones keep all."""
-    _, numbers = compact_labels(objects)
-    sizes = np.bincount(numbers)
-    quota = max(MIN_PLACES, MAX_PLACES // np.count_nonzero(sizes))
-    chance = quota / np.maximum(sizes, 1)
-    return rng.random(len(objects)) < chance[numbers]

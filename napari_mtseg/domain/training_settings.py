@@ -95,7 +95,7 @@ class TrainingSettings(Settings):
     """Steps between two predictions of the current image; another image that is looked
     at is predicted sooner."""
     prediction_memory: float = setting(
-        4.0, gt=0, le=1024, step=0.5, source="ours", unit="GiB"
+        2.5, gt=0, le=1024, step=0.5, source="ours", unit="GiB"
     )
     """Memory that predicting one image may use for the network."""
 

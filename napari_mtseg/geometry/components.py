@@ -9,6 +9,7 @@ from scipy import ndimage
 from skimage.measure import label as label_equal_values
 
 from napari_mtseg.geometry.distances import Spacing, nearest_label
+from napari_mtseg.geometry.slabs import slabs
 
 Connectivity = Literal["faces", "full"]
 """'faces': 4 neighbours in 2D, 6 in 3D; 'full': 8 and 26"""
@@ -95,7 +96,10 @@ def component_sizes(components: NDArray[np.integer]) -> NDArray[np.int64]:
     >>> component_sizes(np.array([[0, 1, 1, 3]])).tolist()
     [0, 2, 0, 1]
     """
-    sizes = np.bincount(components.ravel(), minlength=1).astype(np.int64)
+    sizes = np.zeros(int(components.max(initial=0)) + 1, np.int64)
+    for slab in slabs(components.shape):
+        counts = np.bincount(components[slab].ravel())
+        sizes[: len(counts)] += counts
     sizes[0] = 0
     return sizes
 

@@ -7,12 +7,14 @@ from numpy.typing import NDArray
 
 from napari_mtseg.domain.prediction import Prediction
 from napari_mtseg.geometry.boundaries import inner_boundary, neighbours
+from napari_mtseg.geometry.class_pieces import first_places, pieces_of_classes
 from napari_mtseg.geometry.components import (
     Connectivity,
+    component_sizes,
     connected_components,
-    connected_pieces,
 )
 from napari_mtseg.geometry.distances import Spacing, signed_outline_distance
+from napari_mtseg.geometry.slabs import slabs
 
 
 def most_probable(probabilities: NDArray[Any], *, min_size: int = 0) -> Prediction:
@@ -26,10 +28,12 @@ def most_probable(probabilities: NDArray[Any], *, min_size: int = 0) -> Predicti
         As in :func:`separate_objects`; what is dropped is background in the class map
         too.
     """
-    classes = probabilities.argmax(axis=0).astype(np.uint8)
+    classes = np.empty(probabilities.shape[1:], np.uint8)
+    for slab in slabs(classes.shape):
+        classes[slab] = probabilities[:, slab].argmax(axis=0)
     instances, class_of = separate_objects(classes, min_size=min_size)
     if min_size > 0:
-        classes = np.where(instances > 0, classes, np.uint8(0))
+        classes[instances == 0] = 0
     return Prediction(
         classes=classes,
         probabilities=probabilities.astype(np.float16),
@@ -83,17 +87,19 @@ def separate_objects(
         raise ValueError(f"min_size is {min_size} but must be at least 0")
     if classes.size == 0:
         return np.zeros(classes.shape, np.uint32), {}
-    pieces = connected_pieces(classes, connectivity=connectivity)
-    sizes = np.bincount(pieces.ravel())
-    kept = sizes >= max(min_size, 1)
+    pieces, class_of_piece = pieces_of_classes(classes, connectivity=connectivity)
+    kept = component_sizes(pieces) >= max(min_size, 1)
     kept[0] = False
-    new_ids = np.where(kept, np.cumsum(kept), 0).astype(np.uint32)
-    ids: NDArray[np.uint32] = new_ids[pieces]
-    class_of_id = np.zeros(int(kept.sum()) + 1, np.uint8)
-    class_of_id[ids.ravel()] = np.where(ids.ravel() > 0, classes.ravel(), 0)
+    order = np.argsort(first_places(pieces, len(kept) - 1))
+    in_order = order[kept[order]]
+    new_ids = np.zeros(len(kept), np.uint32)
+    new_ids[in_order] = np.arange(1, len(in_order) + 1)
+    ids = pieces.view(np.uint32)
+    for slab in slabs(pieces.shape):
+        ids[slab] = new_ids[pieces[slab]]
     if fill_holes:
         ids = _with_holes_filled(ids, connectivity)
-    return ids, {i: int(c) for i, c in enumerate(class_of_id) if i > 0}
+    return ids, dict(enumerate(class_of_piece[in_order].tolist(), start=1))
 
 
 def contours_of(instances: NDArray[np.uint32]) -> NDArray[np.bool_]:

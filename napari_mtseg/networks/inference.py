@@ -1,38 +1,24 @@
 """A trained network applied to an image of any size in bounded memory."""
 
-import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from napari_mtseg.domain.errors import MemoryShortageError
 from napari_mtseg.geometry.tiles import Mode, Slices, Window, WindowPlan, window_plan
-from napari_mtseg.networks.anisotropic_trunk import ConvNormPReLU
-from napari_mtseg.networks.blocks import (
-    ConcatenationConv,
-    ConvNormAct,
-    Convolution,
-    ResidualUnit,
-)
-from napari_mtseg.networks.distilling_blocks import EnlargingConv
-from napari_mtseg.networks.high_resolution_pathway import DenseLink
-from napari_mtseg.networks.pooled_network import Activation
-from napari_mtseg.networks.summary import bytes_per_pixel
+from napari_mtseg.networks.mean_answers import activated, mean_answers, spread_maps_of
+from napari_mtseg.networks.samples import Samples
+from napari_mtseg.networks.whole_image import WholeImage
+from napari_mtseg.networks.window_memory import bytes_per_window_pixel
+from napari_mtseg.networks.windowed_network import WindowedNetwork
 
 SEAM_CHECKS = 4
 """Extra windows by which the deviation of blended output is estimated (ours)"""
-
-_BATCH_NORMS = (nn.BatchNorm2d, nn.BatchNorm3d)
-
-NetworkT = TypeVar("NetworkT", bound=nn.Module)
-FoldableT = TypeVar("FoldableT", bound=nn.Module)
 
 
 class SliceableImage(Protocol):
@@ -45,39 +31,6 @@ class SliceableImage(Protocol):
 
     def __getitem__(self, index: Any, /) -> Any:
         """Return the pixels of a tuple of slices."""
-        ...
-
-
-class WindowedNetwork(Protocol):
-    """What a network must say of itself to be applied in windows."""
-
-    training: bool
-    head_channels: dict[str, int]
-    """channels of each head that answers for every pixel"""
-
-    image_heads: Mapping[str, int]
-    """channels of each head that answers for the input as a whole"""
-
-    activations: Mapping[str, Activation]
-    """of heads that do not classify; all others are 'softmax'"""
-
-    @property
-    def halo(self) -> tuple[int, ...]:
-        """Receptive radius in pixels per axis."""
-        ...
-
-    @property
-    def size_multiple(self) -> tuple[int, ...]:
-        """Pooling grid in pixels per axis."""
-        ...
-
-    @property
-    def norm_depends_on_tile(self) -> bool:
-        """True if the answer at a pixel depends on how far the input extends."""
-        ...
-
-    def __call__(self, x: Tensor, /) -> dict[str, Tensor]:
-        """Return logits by head: ``(N, channels, [Z,] Y, X)``, or ``(N, channels)``."""
         ...
 
 
@@ -95,34 +48,6 @@ class WindowsInfo:
     windows meet, at the places checked; 0 for 'whole' and 'exact'"""
 
 
-def prepared_for_inference(network: NetworkT) -> NetworkT:
-    """Return a copy that predicts faster: eval mode, batch norm folded, no gradient.
-
-    Batch norm becomes part of the convolution before it, and 2D weights are laid out
-    channels-last, which made convolutions of 16 and 32 channels 1.1 to 3.6 times
-    faster on a CPU. 3D weights keep their layout.
-    """
-    prepared = copy.deepcopy(network).eval().requires_grad_(False)
-    for module in prepared.modules():
-        if isinstance(module, ConcatenationConv):
-            module.skip = _folded_into_sum([module.deep, module.skip], module.norm)
-        elif isinstance(module, DenseLink):
-            parts = cast("list[Convolution]", list(module.parts))
-            module.parts[-1] = _folded_into_sum(parts, module.norm)
-        elif isinstance(
-            module, ConvNormAct | ResidualUnit | EnlargingConv | ConvNormPReLU
-        ):
-            module.conv = _folded(module.conv, module.norm)
-        else:
-            continue
-        module.norm = _without_batch_norm(module.norm)
-    for module in prepared.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            weight = module.weight.data
-            module.weight.data = weight.contiguous(memory_format=torch.channels_last)
-    return prepared
-
-
 def empty_maps(
     network: WindowedNetwork,
     names: Sequence[str],
@@ -136,7 +61,7 @@ def empty_maps(
     }
 
 
-def apply_in_windows(  # noqa: PLR0913 - two of the arguments are optional hooks
+def apply_in_windows(  # noqa: PLR0913 - three of the arguments are optional
     network: WindowedNetwork,
     image: SliceableImage,
     *,
@@ -145,6 +70,7 @@ def apply_in_windows(  # noqa: PLR0913 - two of the arguments are optional hooks
     outputs: Sequence[str] | Mapping[str, NDArray[Any]],
     normalise: Callable[[NDArray[Any]], NDArray[np.float32]] | None = None,
     between_windows: Callable[[], None] | None = None,
+    samples: Samples | None = None,
 ) -> tuple[dict[str, NDArray[Any]], WindowsInfo]:
     """Return the answers of some heads, computed in bounded memory.
 
@@ -155,7 +81,8 @@ def apply_in_windows(  # noqa: PLR0913 - two of the arguments are optional hooks
     Parameters
     ----------
     network
-        In eval mode, on ``device``; best from :func:`prepared_for_inference`.
+        In eval mode, on ``device``; best from
+        :func:`~napari_mtseg.networks.prepared.prepared_for_inference`.
     image : (C, [Z,] Y, X)
         Normalised float32, or any sliceable array with ``normalise``.
     device : torch.device
@@ -171,23 +98,30 @@ def apply_in_windows(  # noqa: PLR0913 - two of the arguments are optional hooks
     normalise : callable, optional
         Applied to what is read of each window; must not depend on the window.
     between_windows : callable, optional
-        Called before each window; what it raises ends the prediction.
+        Called before each window, and before each further answer for it; what it
+        raises ends the prediction.
+    samples : Samples, optional
+        Several answers for each window, of ``network`` among others or of it alone;
+        what is returned is their mean.
 
     Returns
     -------
     (dict, WindowsInfo)
         Answers by head, the softmax over the first axis unless the network's
-        ``activations`` say otherwise; and how it was computed.
+        ``activations`` say otherwise; and how it was computed. With ``samples`` and
+        the output 'segmentation' also EXPECTED_ENTROPY and VARIANCE, ([Z,] Y, X), of
+        :func:`~napari_mtseg.networks.mean_answers.mean_answers`.
 
     Raises
     ------
     MemoryShortageError
         If not even the smallest window fits.
     ValueError
-        If the network is in training mode or lacks a head.
+        If a network is in training mode or lacks a head.
     """
     names = tuple(outputs)
-    if network.training:
+    networks = (network,) if samples is None else tuple(samples.networks)
+    if any(each.training for each in networks):
         raise ValueError("the network is in training mode; call eval() first")
     if unknown := set(names) - set(network.head_channels):
         raise ValueError(f"the network has no heads {sorted(unknown)}")
@@ -196,17 +130,22 @@ def apply_in_windows(  # noqa: PLR0913 - two of the arguments are optional hooks
         maps = dict(outputs)
     else:
         maps = empty_maps(network, names, shape)
-    plan = _plan(network, image, device, memory_budget_bytes)
+    if samples is not None:
+        for name in spread_maps_of(names, network.activations):
+            maps[name] = np.empty(shape, np.float32)
     answer = _Answer(
         network=network,
+        networks=networks,
         image=image,
-        names=names,
+        heads=(*names, *network.image_heads),
         device=device,
-        normalise=normalise or _unchanged,
-        before=between_windows or _nothing,
+        normalise=normalise,
+        between=between_windows,
+        samples=samples,
     )
-    whole = _WholeImage(network)
-    info = _filled(maps, answer, plan, shape, whole)
+    plan = _plan(answer, memory_budget_bytes)
+    whole = WholeImage(network)
+    info = _filled(maps, answer, plan, whole)
     return {**maps, **whole.answers()}, info
 
 
@@ -215,67 +154,59 @@ class _Answer:
     """Reads one window of the image and predicts it."""
 
     network: WindowedNetwork
+    networks: Sequence[WindowedNetwork]
+    """all that answer"""
     image: SliceableImage
-    names: tuple[str, ...]
+    heads: tuple[str, ...]
     device: torch.device
-    normalise: Callable[[NDArray[Any]], NDArray[np.float32]]
-    before: Callable[[], None]
+    normalise: Callable[[NDArray[Any]], NDArray[np.float32]] | None
+    between: Callable[[], None] | None
+    samples: Samples | None
 
+    @property
+    def size_multiple(self) -> tuple[int, ...]:
+        """Grid in pixels per axis that fits the poolings of all networks."""
+        grids = zip(*(each.size_multiple for each in self.networks), strict=True)
+        return tuple(math.lcm(*grid) for grid in grids)
+
+    @torch.inference_mode()
     def __call__(self, read: Slices) -> dict[str, NDArray[np.float32]]:
-        """Return the probabilities of each head inside ``read``."""
-        self.before()
-        pixels = self.normalise(np.asarray(self.image[(slice(None), *read)]))
-        names = (*self.names, *self.network.image_heads)
-        return _probabilities(self.network, pixels, self.device, names)
-
-
-class _WholeImage:
-    """What the heads for the input as a whole say of an image, window by window."""
-
-    def __init__(self, network: WindowedNetwork) -> None:
-        self._network = network
-        self._said: dict[str, list[NDArray[np.float32]]] = {
-            name: [] for name in network.image_heads
+        """Return the answers inside ``read``, by map and head for the whole input."""
+        if self.between is not None:
+            self.between()
+        pixels = np.asarray(self.image[(slice(None), *read)])
+        if self.normalise is not None:
+            pixels = self.normalise(pixels)
+        contiguous = np.ascontiguousarray(pixels, np.float32)
+        x = torch.from_numpy(contiguous)[None].to(self.device)
+        activations = self.network.activations
+        if self.samples is not None:
+            means = mean_answers(
+                self.samples(x), self.heads, activations, between=self.between
+            )
+            return {name: mean.cpu().numpy() for name, mean in means.items()}
+        logits = self.network(x)
+        return {
+            name: activated(
+                logits.pop(name)[0].float(), activations.get(name, "softmax")
+            )
+            .cpu()
+            .numpy()
+            for name in self.heads
         }
-        self._areas: list[int] = []
-
-    def hear(self, answers: dict[str, NDArray[np.float32]], window: Window) -> None:
-        """Take the answers for one window out of those of its pixels."""
-        for name, said in self._said.items():
-            said.append(answers.pop(name))
-        self._areas.append(math.prod(part.stop - part.start for part in window.write))
-
-    def answers(self) -> dict[str, NDArray[np.float32]]:
-        """Return (channels,) by head for the image."""
-        return {name: self._joined(name) for name in self._said}
-
-    def _joined(self, name: str) -> NDArray[np.float32]:
-        said = np.stack(self._said[name])
-        if self._network.activations.get(name) == "sigmoid":
-            return np.asarray(said.max(axis=0))
-        return np.average(said, axis=0, weights=self._areas).astype(np.float32)
-
-
-def _unchanged(pixels: NDArray[Any]) -> NDArray[np.float32]:
-    return pixels
-
-
-def _nothing() -> None:
-    return
 
 
 def _filled(
     maps: Mapping[str, NDArray[Any]],
     answer: _Answer,
     plan: WindowPlan,
-    shape: Sequence[int],
-    whole: _WholeImage,
+    whole: WholeImage,
 ) -> WindowsInfo:
     """Write all windows of the plan into ``maps``, and let ``whole`` hear of each."""
     is_blended = plan.mode == "blended"
     if is_blended:
-        for name in answer.names:
-            maps[name][...] = 0
+        for one in maps.values():
+            one[...] = 0
     for window in plan.windows:
         answers = answer(window.read)
         whole.hear(answers, window)
@@ -284,28 +215,30 @@ def _filled(
         mode=plan.mode,
         n_windows=len(plan.windows),
         overhead=plan.overhead,
-        deviation=_seam_deviation(answer, maps, plan, shape) if is_blended else 0.0,
+        deviation=_seam_deviation(answer, maps, plan) if is_blended else 0.0,
     )
 
 
-def _plan(
-    network: WindowedNetwork,
-    image: SliceableImage,
-    device: torch.device,
-    memory_budget_bytes: int,
-) -> WindowPlan:
-    per_pixel = bytes_per_pixel(
-        network, image.shape[0], multiple=network.size_multiple, device=device
+def _plan(answer: _Answer, memory_budget_bytes: int) -> WindowPlan:
+    n_channels, *shape = answer.image.shape
+    networks, multiple = answer.networks, answer.size_multiple
+    halo = tuple(map(max, zip(*(each.halo for each in networks), strict=True)))
+    per_pixel = bytes_per_window_pixel(
+        answer.network,
+        n_channels,
+        multiple=multiple,
+        device=answer.device,
+        samples=answer.samples,
     )
     plan = window_plan(
-        image.shape[1:],
+        shape,
         max_pixels=int(memory_budget_bytes / per_pixel),
-        halo=network.halo,
-        multiple=network.size_multiple,
-        norm_is_local=not network.norm_depends_on_tile,
+        halo=halo,
+        multiple=multiple,
+        norm_is_local=not any(each.norm_depends_on_tile for each in networks),
     )
     if plan is None:
-        needed = per_pixel * math.prod(network.size_multiple) / 2**20
+        needed = per_pixel * math.prod(multiple) / 2**20
         raise MemoryShortageError(
             f"Prediction may use {memory_budget_bytes / 2**20:.1f} MB of memory, but "
             f"its smallest window needs {needed:.1f} MB. Allow more memory or train "
@@ -314,37 +247,13 @@ def _plan(
     return plan
 
 
-@torch.inference_mode()
-def _probabilities(
-    network: WindowedNetwork,
-    pixels: NDArray[np.float32],
-    device: torch.device,
-    names: Sequence[str],
-) -> dict[str, NDArray[np.float32]]:
-    contiguous = np.ascontiguousarray(pixels, np.float32)
-    logits = network(torch.from_numpy(contiguous)[None].to(device))
-    return {
-        name: _activated(
-            logits.pop(name)[0].float(), network.activations.get(name, "softmax")
-        )
-        .cpu()
-        .numpy()
-        for name in names
-    }
-
-
-def _activated(output: Tensor, activation: Activation) -> Tensor:
-    if activation == "none":
-        return output
-    return output.sigmoid() if activation == "sigmoid" else output.softmax(0)
-
-
 def _write(
     maps: Mapping[str, NDArray[Any]],
     answers: Mapping[str, NDArray[np.float32]],
     window: Window,
 ) -> None:
-    target, source = (slice(None), *window.write), (slice(None), *window.crop)
+    target: tuple[Any, ...] = (..., *window.write)
+    source: tuple[Any, ...] = (..., *window.crop)
     for name, probabilities in answers.items():
         if window.weights is None:
             maps[name][target] = probabilities[source]
@@ -357,11 +266,10 @@ def _seam_deviation(
     answer: _Answer,
     maps: Mapping[str, NDArray[Any]],
     plan: WindowPlan,
-    shape: Sequence[int],
 ) -> float:
     """Compare with windows that are centred where blended windows meet."""
     step = max(len(plan.windows) // SEAM_CHECKS, 1)
-    grids = answer.network.size_multiple
+    shape, grids = answer.image.shape[1:], answer.size_multiple
     largest = 0.0
     for window in plan.windows[::step][:SEAM_CHECKS]:
         axes = [
@@ -370,10 +278,9 @@ def _seam_deviation(
         ]
         read, centre, inside = zip(*axes, strict=True)
         answers = answer(read)
-        for name in answer.names:
-            found = answers[name]
+        for name in set(maps) & set(answer.network.head_channels):
             blended = maps[name][(slice(None), *centre)].astype(np.float32)
-            difference = np.abs(found[(slice(None), *inside)] - blended)
+            difference = np.abs(answers[name][(slice(None), *inside)] - blended)
             largest = max(largest, float(difference.max()))
     return largest
 
@@ -391,31 +298,3 @@ def _centred_on_seam(part: slice, size: int, grid: int) -> tuple[slice, slice, s
         slice(start + quarter, start + length - quarter),
         slice(quarter, length - quarter),
     )
-
-
-def _folded_into_sum(parts: Sequence[Convolution], norm: nn.Module) -> Convolution:
-    """Fold the norm of a sum of convolutions into all of them.
-
-    Returns the last part, which takes the shift; the others are changed.
-    """
-    *others, last = parts
-    if not isinstance(norm, _BATCH_NORMS) or norm.running_var is None:
-        return last
-    scale = torch.rsqrt(norm.running_var + norm.eps)
-    if norm.affine:
-        scale = scale * norm.weight
-    for part in others:
-        part.weight.mul_(scale.view(-1, *[1] * (part.weight.ndim - 1)))
-    return _folded(last, norm)
-
-
-def _folded(conv: FoldableT, norm: nn.Module) -> FoldableT:
-    if not isinstance(norm, _BATCH_NORMS):
-        return conv
-    is_transposed = isinstance(conv, nn.ConvTranspose2d | nn.ConvTranspose3d)
-    folded = fuse_conv_bn_eval(cast("nn.Conv2d", conv), norm, transpose=is_transposed)
-    return cast("FoldableT", folded)
-
-
-def _without_batch_norm(norm: nn.Module) -> nn.Module:
-    return nn.Identity() if isinstance(norm, _BATCH_NORMS) else norm

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_mtseg.networks.inference import WindowedNetwork
 from napari_mtseg.networks.pooled_network import Activation
+from napari_mtseg.networks.windowed_network import WindowedNetwork
 
 
 class SlicesNetwork(nn.Module):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from mmap import mmap
 from typing import Any, Protocol
 
 import numpy as np
@@ -29,6 +30,27 @@ class _Part:
     read: slice
     """step > 0"""
     pick: int | slice | NDArray[np.intp]
+
+
+def is_read_in_parts(pixels: Any) -> bool:
+    """Tell whether slicing reads from the file, so that no whole image is in memory.
+
+    Parameters
+    ----------
+    pixels : array or LazyPixels
+        As :func:`~napari_mtseg.storage.image_files.open_image` returns them. Those of
+        formats that are decoded at once (pictures, small compressed TIFFs, medical
+        files) lie in memory.
+    """
+    if isinstance(pixels, LazyPixels):
+        return pixels.is_read_in_parts
+    while isinstance(pixels, np.ndarray):
+        if isinstance(pixels, np.memmap):
+            return True
+        pixels = pixels.base
+        if pixels is None:
+            return False
+    return isinstance(pixels, mmap)
 
 
 class LazyPixels:
@@ -78,6 +100,12 @@ class LazyPixels:
     def ndim(self) -> int:
         """3 or 4."""
         return len(self.shape)
+
+    @property
+    def is_read_in_parts(self) -> bool:
+        """True if slicing reads from the file; False if all lies in memory."""
+        array = self._array
+        return not isinstance(array, np.ndarray) or is_read_in_parts(array)
 
     @property
     def size(self) -> int:

@@ -1,5 +1,6 @@
 """Which device a training or prediction runs on, and whether its memory suffices."""
 
+from dataclasses import dataclass
 from typing import Literal
 
 import psutil
@@ -14,6 +15,9 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 TRAINING_COPIES = 2.5
 """bytes held for backward and its gradients, per byte of the forward activations
 (measured on U-Nets, rounded up)"""
+
+SMALLEST_IN_GIB = 0.95 * 2**30
+"""bytes below which sizes are told in MiB"""
 
 WEIGHT_COPIES = 5
 """weights, gradients, two Adam moments, running average"""
@@ -49,17 +53,75 @@ def free_memory(device: torch.device) -> int:
     return int(psutil.virtual_memory().available)
 
 
-def training_bytes(
-    network: nn.Module, *, n_channels: int, size: tuple[int, ...], batch_size: int
-) -> int:
+@dataclass(frozen=True, kw_only=True)
+class StepMemory:
+    """What a training step needs, estimated from shapes alone."""
+
+    per_patch: float
+    """bytes for each patch of the batch"""
+    fixed: float
+    """bytes for weights and what belongs to them"""
+
+    def of(self, batch_size: int) -> int:
+        """Return the bytes of a step with a batch of ``batch_size`` patches."""
+        return int(self.per_patch * batch_size + self.fixed)
+
+    def fitting(self, batch_size: int, *, free: int) -> int:
+        """Return the largest batch size, by halving, whose step fits into ``free``.
+
+        Raises
+        ------
+        MemoryShortageError
+            If not even one patch fits.
+        """
+        fitting = batch_size
+        while fitting > 1 and self.of(fitting) > free:
+            fitting //= 2
+        if self.of(fitting) > free:
+            raise MemoryShortageError(
+                f"One training step needs about {gib(self.of(fitting))} but "
+                f"{gib(free)} are free. Set a smaller patch or fewer base_channels, or "
+                "close other programs."
+            )
+        return fitting
+
+
+def step_memory(
+    network: nn.Module,
+    *,
+    n_channels: int,
+    size: tuple[int, ...],
+    adversary: nn.Module | None = None,
+) -> StepMemory:
     """Estimate the memory of one training step.
 
     One patch is sent through a copy of the network without weights or values (torch's
     meta device) and the sizes of all results are added up.
+
+    Parameters
+    ----------
+    network : Module
+        What learns; may lie on the meta device itself.
+    n_channels : int
+        Channels of the image.
+    size : ([Z,] Y, X)
+        Patch size in pixels.
+    adversary : Module, optional
+        Learns against the network; its weights count, its smaller maps do not.
     """
     activations = activation_bytes(network, n_channels=n_channels, size=size)
-    weights = sum(p.numel() * p.element_size() for p in network.parameters())
-    return int(activations * batch_size * TRAINING_COPIES + weights * WEIGHT_COPIES)
+    parameters = [*network.parameters(), *(adversary.parameters() if adversary else ())]
+    weights = sum(p.numel() * p.element_size() for p in parameters)
+    return StepMemory(
+        per_patch=activations * TRAINING_COPIES, fixed=weights * WEIGHT_COPIES
+    )
+
+
+def training_bytes(
+    network: nn.Module, *, n_channels: int, size: tuple[int, ...], batch_size: int
+) -> int:
+    """Estimate the memory of one training step; see :func:`step_memory`."""
+    return step_memory(network, n_channels=n_channels, size=size).of(batch_size)
 
 
 def activation_bytes(
@@ -91,37 +153,6 @@ def activation_bytes(
     return total
 
 
-def fitting_batch_size(
-    network: nn.Module,
-    *,
-    n_channels: int,
-    size: tuple[int, ...],
-    batch_size: int,
-    free: int,
-) -> int:
-    """Return the largest batch size, by halving, whose step fits into ``free`` bytes.
-
-    Raises
-    ------
-    MemoryShortageError
-        If not even one patch fits.
-    """
-    fitting = batch_size
-    while fitting > 1 and free < training_bytes(
-        network, n_channels=n_channels, size=size, batch_size=fitting
-    ):
-        fitting //= 2
-    needed = training_bytes(
-        network, n_channels=n_channels, size=size, batch_size=fitting
-    )
-    if needed > free:
-        raise MemoryShortageError(
-            f"One training step needs about {gib(needed)} but {gib(free)} are free. "
-            "Set a smaller patch or fewer base_channels, or close other programs."
-        )
-    return fitting
-
-
 def is_out_of_memory(error: BaseException) -> bool:
     """Tell whether an error means that the device's memory is used up."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
@@ -135,7 +166,9 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def gib(n_bytes: float) -> str:
-    """Return a size for people, such as '1.5 GiB'."""
+    """Return a size for people, such as '1.5 GiB' or '180 MiB'."""
+    if n_bytes < SMALLEST_IN_GIB:
+        return f"{n_bytes / 2**20:.0f} MiB"
     return f"{n_bytes / 2**30:.1f} GiB"
 
 

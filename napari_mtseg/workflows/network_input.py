@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from napari_mtseg.batches.normalisation import Normalisation, normalisation_of
 from napari_mtseg.domain.errors import ImageError
@@ -79,6 +79,79 @@ def normalisation_for(
     if not (np.isfinite(found.offset).all() and np.isfinite(found.scale).all()):
         raise ImageError(_not_finite(name))
     return CheckedNormalisation(name, found)
+
+
+@dataclass(frozen=True, eq=False)
+class NormalisedPixels:
+    """Pixels (C, [Z,] Y, X) as a network sees them; a region is read when sliced."""
+
+    pixels: NetworkPixels
+    """in the file's intensities"""
+    normalise: CheckedNormalisation
+    """found once for the whole image"""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(C, [Z,] Y, X)."""
+        return self.pixels.shape
+
+    @property
+    def ndim(self) -> int:
+        """3 or 4."""
+        return len(self.shape)
+
+    @property
+    def dtype(self) -> np.dtype[np.float32]:
+        """Type of what is read."""
+        return np.dtype(np.float32)
+
+    def __getitem__(self, index: Any, /) -> NDArray[np.float32]:
+        """Read a tuple of slices, of which the first takes all channels.
+
+        Raises
+        ------
+        ImageError
+            If that part of the file is damaged, or holds NaN or infinite values.
+        """
+        return self.normalise(self.pixels[index])
+
+    def __array__(
+        self, dtype: DTypeLike | None = None, copy: bool | None = None
+    ) -> NDArray[Any]:
+        """Read everything."""
+        if copy is False:
+            raise ValueError("pixels of a file cannot be had without a copy")
+        whole = self[(slice(None),) * self.ndim]
+        return whole if dtype is None else whole.astype(dtype, copy=False)
+
+
+def normalised_pixels_of(
+    name: str,
+    pixels: NDArray[np.generic],
+    *,
+    colour: Colour,
+    kind: Literal["percentile", "zscore", "none"],
+) -> NormalisedPixels:
+    """Return an image as a network sees it; only a thinned sample is read now.
+
+    Parameters
+    ----------
+    name : str
+        File name, for messages.
+    pixels : (C, [Z,] Y, X)
+        As in the file; may be lazy.
+    colour : {'as_is', 'grey', 'rgb'}
+        How the file's channels become the network's.
+    kind : {'percentile', 'zscore', 'none'}
+        As in :func:`~napari_mtseg.batches.normalisation.normalisation_of`.
+
+    Raises
+    ------
+    ImageError
+        If the sample holds NaN or infinite values.
+    """
+    seen = NetworkPixels(pixels, colour)
+    return NormalisedPixels(seen, normalisation_for(name, seen, kind))
 
 
 def _not_finite(name: str) -> str:

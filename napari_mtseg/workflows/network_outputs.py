@@ -1,6 +1,6 @@
 """A network's probabilities for whole images, in bounded memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from napari_mtseg.networks.inference import (
     SliceableImage,
-    WindowedNetwork,
     WindowsInfo,
     apply_in_windows,
-    prepared_for_inference,
 )
+from napari_mtseg.networks.prepared import prepared_for_inference
+from napari_mtseg.networks.samples import Ensemble, MonteCarloDropout, Samples
+from napari_mtseg.networks.windowed_network import WindowedNetwork
 
 GIB = 2**30
 
@@ -34,22 +35,55 @@ class Predictor:
     memory : float
         GiB that the activations of one window may take.
     between_windows : callable, optional
-        Called before each window; what it raises ends the prediction.
+        Called before each window, and of several answers before each; what it raises
+        ends the prediction.
+    passes : int
+        With 2 or more, the answer is the mean of so many with dropout (Monte Carlo
+        dropout), and its spread is told too.
+    seed : int
+        Of the maps that are dropped.
+    members : sequence of nn.Module
+        Further networks; with any, the answer is the mean of all (an ensemble), and
+        its spread is told too.
+
+    Raises
+    ------
+    ValueError
+        If several passes are asked of an ensemble, or of a network without dropout, or
+        the heads of the members differ.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the last three say where the doubt comes from
         self,
         network: Any,
         *,
         device: torch.device,
         memory: float,
         between_windows: Callable[[], None] | None = None,
+        passes: int = 1,
+        seed: int = 0,
+        members: Sequence[Any] = (),
     ) -> None:
-        self._network: WindowedNetwork = prepared_for_inference(network).to(device)
+        if passes > 1 and members:
+            raise ValueError("an ensemble answers once per network, without dropout")
+        networks = [
+            prepared_for_inference(each).to(device) for each in (network, *members)
+        ]
+        self._network: WindowedNetwork = networks[0]
+        self._samples: Samples | None = None
+        if members:
+            self._samples = Ensemble(networks)
+        elif passes > 1:
+            self._samples = MonteCarloDropout(networks[0], n_passes=passes, seed=seed)
         self._device = device
         self._budget = int(memory * GIB)
         self._between_windows = between_windows
         self.info: WindowsInfo | None = None
+
+    @property
+    def description(self) -> str:
+        """Where the answers come from, in words, for example 'one pass'."""
+        return "one pass" if self._samples is None else self._samples.description
 
     def __call__(
         self,
@@ -58,6 +92,9 @@ class Predictor:
         normalise: Callable[[NDArray[Any]], NDArray[np.float32]] | None = None,
     ) -> dict[str, NDArray[Any]]:
         """Return (classes, [Z,] Y, X) probabilities by head.
+
+        Of several answers the mean, and beside them EXPECTED_ENTROPY and VARIANCE,
+        ([Z,] Y, X), of :mod:`napari_mtseg.networks.samples`.
 
         Parameters
         ----------
@@ -74,5 +111,6 @@ class Predictor:
             outputs=tuple(self._network.head_channels),
             normalise=normalise,
             between_windows=self._between_windows,
+            samples=self._samples,
         )
         return maps

@@ -6,8 +6,14 @@ from napari_mtseg.batches.patches import PatchSampler, patch_size
 from napari_mtseg.batches.warp import Augmentation
 from napari_mtseg.domain.errors import MemoryShortageError
 from napari_mtseg.methods.protocol import Method
-from napari_mtseg.workflows.devices import fitting_batch_size, free_memory
+from napari_mtseg.workflows.devices import free_memory
 from napari_mtseg.workflows.learner import Learner
+from napari_mtseg.workflows.memory_estimate import (
+    memory_sentence,
+    patches_in_words,
+    smaller_batch,
+    step_memory_of,
+)
 from napari_mtseg.workflows.processes import n_processes
 from napari_mtseg.workflows.training_data import TrainingData
 
@@ -28,6 +34,7 @@ class PatchPlan:
             depth=s.patch_depth,
             multiple=learner.size_multiple,
         )
+        self._step_memory = step_memory_of(method, learner.network, size=self.size)
 
     def fit_to_memory(self) -> str | None:
         """Halve the batch until a step fits; return what the user should know.
@@ -38,15 +45,21 @@ class PatchPlan:
             If not even one patch fits.
         """
         before = self.batch_size
-        fitting = fitting_batch_size(
-            self._learner.network,
-            n_channels=self._method.task.n_channels,
-            size=self.size,
-            batch_size=before,
-            free=free_memory(self._learner.device),
-        )
+        free = free_memory(self._learner.device)
+        fitting = self._step_memory.fitting(before, free=free)
         self.batch_size = self._learner.lead_says(fitting)
-        return _smaller(before, self.batch_size) if self.batch_size < before else None
+        fits = self.batch_size == before
+        return None if fits else smaller_batch(before, self.batch_size)
+
+    def memory_sentence(self) -> str:
+        """Return what a step and the images take of the memory, as one sentence."""
+        device = self._learner.device
+        return memory_sentence(
+            self._step_memory.of(self.batch_size),
+            self._data.memory,
+            batch_size=self.batch_size,
+            free_on_gpu=None if device.type == "cpu" else free_memory(device),
+        )
 
     def halve(self) -> str:
         """Halve the batch after the memory ran out; return what the user should know.
@@ -59,11 +72,11 @@ class PatchPlan:
         before = self.batch_size
         if before == 1 or n_processes() > 1:
             raise MemoryShortageError(
-                f"The memory does not hold {_patches(before)}. Set a smaller patch, "
-                "batch_size or base_channels, and train again."
+                f"The memory does not hold {patches_in_words(before)}. Set a smaller "
+                "patch, batch_size or base_channels, and train again."
             )
         self.batch_size = before // 2
-        return _smaller(before, self.batch_size)
+        return smaller_batch(before, self.batch_size)
 
     def shrunk(self) -> str | None:
         """Return a sentence if the images are smaller than the patches asked for."""
@@ -90,14 +103,3 @@ class PatchPlan:
                 flip=s.flip, rotate=s.rotate, rescale=s.rescale, intensity=s.intensity
             ),
         )
-
-
-def _smaller(before: int, now: int) -> str:
-    return (
-        f"The memory does not hold {_patches(before)} at once: training goes on with "
-        f"{_patches(now)} per step."
-    )
-
-
-def _patches(n: int) -> str:
-    return f"{n} patch" if n == 1 else f"{n} patches"

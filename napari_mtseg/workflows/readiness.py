@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari_mtseg.domain.errors import SettingsError
+from napari_mtseg.domain.annotation import empty_annotation
+from napari_mtseg.domain.errors import MemoryShortageError, SettingsError
 from napari_mtseg.domain.project import ImageEntry
 from napari_mtseg.methods.catalog import CATALOG, entry, load_method, settings_of
 from napari_mtseg.methods.protocol import Method, Readiness, Task
 from napari_mtseg.storage.annotation_files import FACTS
 from napari_mtseg.storage.project import Project
 from napari_mtseg.targets.paint_summary import PaintSummary, added_up, summary_of
+from napari_mtseg.workflows.data_memory import Footprint
+from napari_mtseg.workflows.devices import best_device
+from napari_mtseg.workflows.memory_estimate import MemoryEstimates
 from napari_mtseg.workflows.run_requests import (
     RunRequest,
     ndim_of,
@@ -49,9 +53,13 @@ class ReadinessReport:
 
 
 class PaintCounter:
-    """Counts the paint of images, each once until somebody paints on it again."""
+    """Counts the paint of images, each once until somebody paints on it again.
+
+    It remembers too what the last training that was asked about takes of the memory.
+    """
 
     def __init__(self) -> None:
+        self.memory = MemoryEstimates()
         self._counted: dict[Path, tuple[Any, PaintSummary]] = {}
 
     def paint_on(
@@ -66,7 +74,7 @@ class PaintCounter:
         """
         folder = project.annotation_folder(image)
         if not (folder / FACTS).exists():
-            return PaintSummary()
+            return PaintSummary(n_unpainted=1)
         # Taken before the labels are read: a stroke in between is counted next time.
         state = (spacing, image.spatial_shape, _state_of(folder))
         before, summary = self._counted.get(folder, (None, PaintSummary()))
@@ -119,20 +127,43 @@ def readiness_of(
         methods=methods,
         recommended=recommended,
         reason=reason,
-        asked=None if request is None else _asked(project, request, task, learned),
+        asked=None
+        if request is None
+        else _asked(project, request, task, paint, counter),
     )
 
 
 def _asked(
-    project: Project, request: RunRequest, task: Task, paint: PaintSummary
+    project: Project,
+    request: RunRequest,
+    task: Task,
+    paint: Mapping[str, PaintSummary],
+    counter: PaintCounter,
 ) -> Readiness:
     """Tell whether a run that is wanted could be trained, with the settings it has."""
+    entries = [entry for entry in project.images if entry.split == "train"]
+    learned = added_up(paint[entry.id] for entry in entries)
     try:
         settings = settings_of_request(project, request)
+        device = best_device(request.device)
     except SettingsError as error:
         return Readiness(problems=(str(error),))
     made: Method = load_method(request.method)(settings, task)
-    return made.readiness(paint)
+    found = made.readiness(learned)
+    if found.problems:
+        return found
+    made = load_method(request.method)(made.adapted(learned), task)
+    uses_unpainted = made.uses(empty_annotation((1,) * task.ndim))
+    images = [
+        Footprint(entry=entry, is_painted=paint[entry.id].n_images > 0)
+        for entry in entries
+        if uses_unpainted or paint[entry.id].n_images > 0
+    ]
+    try:
+        told = counter.memory.sentences(made, images, device=device)
+    except MemoryShortageError as error:
+        return Readiness(problems=(str(error),), notices=found.notices)
+    return Readiness(notices=(*found.notices, *told))
 
 
 def recommendation(

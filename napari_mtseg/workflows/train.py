@@ -191,7 +191,7 @@ class _Training:
     def _fitted(self) -> Iterator[Event]:
         notices = [self._plan.fit_to_memory()]
         if self.n_steps == 0:
-            notices.append(self._plan.shrunk())
+            notices += [self._plan.memory_sentence(), self._plan.shrunk()]
         if not self._validation.images and self.n_steps == 0:
             notices.append(
                 "No validation image is annotated: the weights of the last steps are "

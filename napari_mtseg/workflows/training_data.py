@@ -1,28 +1,30 @@
 """The images of a training, their targets, and the labels that grow."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
-from napari_mtseg.batches.normalisation import normalisation_of
 from napari_mtseg.batches.patches import TrainingImage, training_image
 from napari_mtseg.domain.annotation import Annotation, ObjectMasks
-from napari_mtseg.domain.errors import MemoryShortageError
 from napari_mtseg.domain.project import ImageEntry
 from napari_mtseg.domain.targets import ImageTargets
 from napari_mtseg.methods.protocol import Method
+from napari_mtseg.storage.lazy_pixels import is_read_in_parts
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.run_folder import RunFolder
 from napari_mtseg.storage.snapshot import Snapshot
-from napari_mtseg.storage.target_files import load_targets, save_targets
-from napari_mtseg.workflows.devices import gib
+from napari_mtseg.storage.target_files import (
+    load_targets,
+    pixels_copied,
+    pixels_copy,
+    save_targets,
+)
+from napari_mtseg.workflows.data_memory import DataMemory, Footprint, data_memory
+from napari_mtseg.workflows.network_input import normalised_pixels_of
 from napari_mtseg.workflows.processes import is_lead, n_processes, rank
-
-BYTES_PER_PIXEL = 24
-"""annotation layers, targets and growth of one pixel, beside its channels"""
 
 FLOODED = 6.0
 """times its partial masks that an image's labels may cover before the user is told"""
@@ -37,7 +39,7 @@ class LearningImage:
 
     entry: ImageEntry
     pixels: NDArray[np.float32]
-    """(C, [Z,] Y, X) normalised"""
+    """(C, [Z,] Y, X) normalised; a large image is read from its file when sliced"""
     painted: Annotation
     """what the person painted"""
     annotation: Annotation
@@ -54,8 +56,10 @@ class TrainingData:
         *,
         run: RunFolder,
         seed: int,
+        memory: DataMemory,
     ) -> None:
         self.images = images
+        self.memory = memory
         self._method = method
         self._run = run
         self._seed = seed
@@ -140,7 +144,10 @@ class TrainingData:
 def load_training_data(
     project: Project, snapshot: Snapshot, method: Method, run: RunFolder
 ) -> TrainingData:
-    """Read the training images and start their labels.
+    """Open the training images and start their labels.
+
+    Images are read whole, as far as they take a small share of the free memory; of
+    the largest ones each patch is read from the file.
 
     Raises
     ------
@@ -151,15 +158,18 @@ def load_training_data(
     """
     seed = run.info.seed
     entries = [e for e in snapshot.images if e.split == "train"]
-    usable = [
-        (e, a)
-        for e, a in _annotated(snapshot, entries)
-        if not a.is_empty or method.uses(a)
-    ]
-    _check_memory([e for e, _ in usable], method.task.n_channels)
+    annotated = [(e, _without_blank_layers(snapshot.annotation(e))) for e in entries]
+    usable = [(e, a) for e, a in annotated if not a.is_empty or method.uses(a)]
+    memory = data_memory(
+        [Footprint(entry=e, is_painted=not a.is_empty) for e, a in usable],
+        n_channels=method.task.n_channels,
+    )
     images = []
     for index, (entry, annotation) in enumerate(usable):
-        pixels = normalised_pixels(project, entry, method)
+        if entry.id in memory.from_disk:
+            pixels = _pixels_from_disk(project, entry, method, run)
+        else:
+            pixels = np.asarray(normalised_pixels(project, entry, method))
         if annotation.is_empty:
             images.append(LearningImage(entry, pixels, annotation, annotation))
             continue
@@ -167,35 +177,39 @@ def load_training_data(
         started = method.start(annotation, pixels=pixels, rng=rng)
         if method.uses(started):
             images.append(LearningImage(entry, pixels, annotation, started))
-    return TrainingData(method, images, run=run, seed=seed)
+    return TrainingData(method, images, run=run, seed=seed, memory=memory)
 
 
 def normalised_pixels(
     project: Project, entry: ImageEntry, method: Method
 ) -> NDArray[np.float32]:
-    """Read one image as the network sees it."""
-    pixels = project.read_pixels(entry)
-    return normalisation_of(pixels, method.settings.normalisation)(pixels)
+    """Return one image as the network sees it, (C, [Z,] Y, X); read when sliced."""
+    return _normalised(project, entry, method, project.open_image(entry).pixels)
 
 
-def _annotated(
-    snapshot: Snapshot, entries: list[ImageEntry]
-) -> Iterator[tuple[ImageEntry, Annotation]]:
-    for entry in entries:
-        yield entry, snapshot.annotation(entry)
+def _pixels_from_disk(
+    project: Project, entry: ImageEntry, method: Method, run: RunFolder
+) -> NDArray[np.float32]:
+    """Return an image that is never whole in memory; where need be, a copy on disk."""
+    folder = run.targets_folder(entry.id)
+    pixels = pixels_copy(folder)
+    if pixels is None:
+        pixels = project.open_image(entry).pixels
+        if not is_read_in_parts(pixels):
+            pixels = pixels_copied(folder, pixels)
+    return _normalised(project, entry, method, pixels)
 
 
-def _check_memory(entries: list[ImageEntry], n_channels: int) -> None:
-    per_pixel = 4 * n_channels + BYTES_PER_PIXEL
-    needed = sum(int(np.prod(e.spatial_shape)) for e in entries) * per_pixel
-    free = int(psutil.virtual_memory().available)
-    if needed > free:
-        largest = max(entries, key=lambda e: int(np.prod(e.spatial_shape)))
-        raise MemoryShortageError(
-            f"The {len(entries)} training images need about {gib(needed)} of memory "
-            f"but {gib(free)} are free. Cut the largest, '{largest.name}', into "
-            "tiles, or annotate fewer images."
-        )
+def _normalised(
+    project: Project, entry: ImageEntry, method: Method, pixels: NDArray[np.generic]
+) -> NDArray[np.float32]:
+    lazy = normalised_pixels_of(
+        entry.name,
+        pixels,
+        colour=project.info.colour,
+        kind=method.settings.normalisation,
+    )
+    return cast("NDArray[np.float32]", lazy)
 
 
 def with_objects(annotation: Annotation, objects: NDArray[np.uint32]) -> Annotation:
@@ -203,4 +217,21 @@ def with_objects(annotation: Annotation, objects: NDArray[np.uint32]) -> Annotat
     return replace(
         annotation,
         partial=ObjectMasks(objects=objects, class_of=annotation.partial.class_of),
+    )
+
+
+def _without_blank_layers(annotation: Annotation) -> Annotation:
+    """Return an annotation whose layers take no memory where nothing is painted."""
+
+    def shrunk(layer: NDArray[Any]) -> NDArray[Any]:
+        return (
+            layer if layer.any() else np.broadcast_to(layer.dtype.type(0), layer.shape)
+        )
+
+    partial, full = annotation.partial, annotation.full
+    return replace(
+        annotation,
+        partial=replace(partial, objects=shrunk(partial.objects)),
+        scribbles=shrunk(annotation.scribbles),
+        full=replace(full, objects=shrunk(full.objects)),
     )

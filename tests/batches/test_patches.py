@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_mtseg.batches import patches
+from napari_mtseg.batches import places
 from napari_mtseg.batches.batch import Batch
 from napari_mtseg.batches.patches import (
     PatchSampler,
@@ -17,8 +17,9 @@ from napari_mtseg.batches.patches import (
     patch_size,
     training_image,
 )
-from napari_mtseg.batches.warp import Augmentation
+from napari_mtseg.batches.warp import Augmentation, source_size
 from napari_mtseg.domain.targets import BACKGROUND, IGNORE, ImageTargets
+from napari_mtseg.geometry.slabs import slabs
 
 AS_IT_IS = Augmentation(flip=False, rotate=0, rescale=1, intensity=0)
 CPU = torch.device("cpu")
@@ -173,7 +174,7 @@ def test_batches_of_one_patch_visit_both_kinds():
 
 
 def test_small_objects_stay_among_the_places_of_a_large_image(monkeypatch):
-    monkeypatch.setattr(patches, "MAX_PLACES", 100)
+    monkeypatch.setattr(places, "MAX_PLACES", 100)
     known = np.zeros((100, 100), np.uint8)
     known[:40], known[50, :3] = 1, 1
     objects = np.zeros((100, 100), np.uint32)
@@ -266,3 +267,44 @@ def test_facts_of_the_image_follow_each_of_its_patches():
     assert batch.facts["scene"].tolist() == batch.image[:, 0, 0, 0].tolist()
     assert batch.facts["tagged"].shape == (9, 2)
     assert set(batch.facts["scene"].tolist()) == {0, 1, 2}
+
+
+class Watched:
+    """Pixels that note how many are read at once."""
+
+    def __init__(self, pixels: np.ndarray) -> None:
+        self.pixels, self.shape = pixels, pixels.shape
+        self.reads: list[int] = []
+
+    def __getitem__(self, index):
+        part = self.pixels[index]
+        self.reads.append(part.size)
+        return part
+
+
+def test_of_lazy_pixels_each_patch_reads_its_region_once_and_nothing_else():
+    image = numbered((40, 60, 60))
+    watched = Watched(np.asarray(image.pixels))
+    lazy = replace(image, pixels=watched)
+    size, augmentation = (4, 8, 8), Augmentation(flip=True, rotate=0, rescale=1)
+    batch = drawn([lazy], size, n=5, augmentation=augmentation)
+    assert len(watched.reads) == 5
+    assert max(watched.reads) <= np.prod(source_size(augmentation, size))
+    held = drawn([image], size, n=5, augmentation=augmentation)
+    assert torch.equal(batch.image, held.image)
+
+
+def test_places_do_not_depend_on_how_the_image_is_cut(monkeypatch):
+    rng = np.random.default_rng(0)
+    known = rng.choice([BACKGROUND, 1, 2, IGNORE], (20, 30)).astype(np.uint8)
+    objects = rng.integers(1, 9, (20, 30)).astype(np.uint32) * 500_000_000
+    targets = ImageTargets(maps={}, known=known, objects=objects, stratum="full")
+    monkeypatch.setattr(places, "MAX_PLACES", 100)
+    monkeypatch.setattr(places, "MIN_PLACES", 5)
+    whole = places.known_places(targets, np.random.default_rng(0))
+    monkeypatch.setattr(places, "slabs", lambda shape: slabs(shape, n_pixels=70))
+    cut = places.known_places(targets, np.random.default_rng(0))
+    assert [[o.tolist() for o in c] for c in cut] == [
+        [o.tolist() for o in c] for c in whole
+    ]
+    assert 50 < sum(len(o) for c in whole for o in c) < 200

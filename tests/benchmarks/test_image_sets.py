@@ -5,7 +5,14 @@ import pytest
 import tifffile
 from skimage.io import imsave
 
-from benchmarks.image_sets import IMAGE_SETS, prepared
+from benchmarks.image_sets import (
+    IMAGE_SETS,
+    UNLABELLED,
+    evenly,
+    prepared,
+    shrunk_strokes,
+)
+from napari_mtseg.storage.image_files import open_image
 
 
 @pytest.fixture
@@ -62,3 +69,68 @@ def test_fewer_training_images_are_taken_evenly_and_no_test_image_is_lost(
 
 def test_every_set_names_its_licence():
     assert all("CC" in images.licence for images in IMAGE_SETS.values())
+
+
+def test_held_out_images_are_training_images_and_no_test_image_is_held_out(
+    data, tmp_path
+):
+    images = replace(IMAGE_SETS["sstem_vnc"], n_held_out=1)
+    items = prepared(data, tmp_path / "out", images)
+    assert [item.split for item in items] == ["held out", "train", "train", "test"]
+
+
+def test_fewer_test_images_are_taken_evenly(data, tmp_path):
+    lines = (data / "split.csv").read_text().replace("train", "test")
+    (data / "split.csv").write_text(lines)
+    images = replace(IMAGE_SETS["sstem_vnc"], n_test=2)
+    items = prepared(data, tmp_path / "out", images)
+    assert [item.name for item in items] == ["z0", "z2"]
+
+
+def test_names_are_spread_evenly_over_their_order():
+    assert evenly(list("abcdef"), 3) == ["a", "c", "e"]
+    assert evenly(list("ab"), 5) == ["a", "b"]
+    assert evenly(list("ab"), None) == ["a", "b"]
+    assert evenly([], 3) == []
+
+
+def test_a_block_of_strokes_keeps_a_label_only_if_its_labelled_pixels_agree():
+    none = UNLABELLED
+    strokes = np.array([[1, none, 0, 2, 3], [none, none, none, none, none]], np.uint8)
+    assert shrunk_strokes(strokes, 2).tolist() == [[1, none, 3]]
+    assert shrunk_strokes(strokes, 1).tolist() == strokes.tolist()
+    assert shrunk_strokes(np.stack([strokes] * 3), 2).shape == (3, 1, 3)
+
+
+@pytest.fixture
+def volumes(tmp_path):
+    """Return a folder of two volumes with masks and scribbles, one for testing."""
+    folder = tmp_path / "published"
+    mask = np.zeros((3, 16, 16), np.uint8)
+    mask[:, 4:12, 4:12] = 1
+    strokes = np.where(mask == 1, 1, UNLABELLED).astype(np.uint8)
+    for what, array in (("image", mask * 0.5), ("mask", mask), ("scribble", strokes)):
+        (folder / f"{what}s").mkdir(parents=True)
+        for i in range(2):
+            np.savez(folder / f"{what}s" / f"v{i}.npz", **{what: array})
+    (folder / "split.csv").write_text("name,split\nv0,train\nv1,test\n")
+    return folder
+
+
+def test_volumes_keep_the_voxel_size_of_their_set(volumes, tmp_path):
+    images = replace(IMAGE_SETS["acdc_scribble"], spacing=(10.0, 3.0, 3.0))
+    item = prepared(volumes, tmp_path / "out", images)[0]
+    info = open_image(item.image).info
+    assert (info.spatial_shape, info.spacing, info.unit) == (
+        (3, 8, 8),
+        (10.0, 3.0, 3.0),
+        "millimeter",
+    )
+
+
+def test_scribbles_lie_beside_the_masks_where_a_set_has_them(volumes, tmp_path):
+    item = prepared(volumes, tmp_path / "out", IMAGE_SETS["acdc_scribble"])[0]
+    strokes = tifffile.imread(item.scribble)
+    assert (strokes == np.where(tifffile.imread(item.mask) == 1, 1, UNLABELLED)).all()
+    images = replace(IMAGE_SETS["acdc_scribble"], scribbles=False)
+    assert prepared(volumes, tmp_path / "without", images)[0].scribble is None

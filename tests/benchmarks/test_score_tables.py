@@ -52,6 +52,8 @@ def test_first_is_better_only_if_interval_and_each_of_three_seeds_say_so(
 def test_a_smaller_distance_is_better():
     assert verdict(interval(-2, -1), [-1.5, -1, -2], BETTER, ASSD) == "holds"
     assert verdict(interval(1, 2), [1.5, 1, 2], BETTER, ASSD) == "does not hold"
+    own = Column(metric="area", title="area", lower_is_better=True)
+    assert verdict(interval(-2, -1), [-1.5, -1, -2], BETTER, own) == "holds"
 
 
 @pytest.mark.parametrize(

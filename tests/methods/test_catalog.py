@@ -161,7 +161,7 @@ def test_an_unknown_method_is_named():
         entry("unet")
     assert str(error.value) == (
         "There is no method 'unet'. Choose one of: recursive_approximation, "
-        "task_decomposition, joint_shape, high_resolution, baseline."
+        "task_decomposition, joint_shape, high_resolution, cross_task, baseline."
     )
 
 

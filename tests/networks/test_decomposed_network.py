@@ -4,7 +4,7 @@ from torch.nn import functional as F
 
 from napari_mtseg.networks.blocks import seeded
 from napari_mtseg.networks.decomposed_network import DecomposedNetwork
-from napari_mtseg.networks.inference import prepared_for_inference
+from napari_mtseg.networks.prepared import prepared_for_inference
 from napari_mtseg.networks.summary import layer_table, parameter_counts
 from tests.gradient_support import support_radius
 

@@ -4,7 +4,8 @@ import torch
 
 from napari_mtseg.networks.blocks import seeded
 from napari_mtseg.networks.deepmedic import DeepMedic, Pathway
-from napari_mtseg.networks.inference import apply_in_windows, prepared_for_inference
+from napari_mtseg.networks.inference import apply_in_windows
+from napari_mtseg.networks.prepared import prepared_for_inference
 from napari_mtseg.networks.summary import (
     bytes_per_pixel,
     layer_table,

@@ -3,7 +3,7 @@ import torch
 
 from napari_mtseg.networks.blocks import seeded
 from napari_mtseg.networks.dense_seg import DenseSeg, FusedScores
-from napari_mtseg.networks.inference import prepared_for_inference
+from napari_mtseg.networks.prepared import prepared_for_inference
 from napari_mtseg.networks.summary import layer_table, parameter_counts
 from tests.gradient_support import support_radius
 

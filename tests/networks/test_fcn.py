@@ -4,7 +4,7 @@ from torch import nn
 
 from napari_mtseg.networks.blocks import seeded
 from napari_mtseg.networks.fcn import FCN
-from napari_mtseg.networks.inference import prepared_for_inference
+from napari_mtseg.networks.prepared import prepared_for_inference
 from napari_mtseg.networks.summary import layer_table, parameter_counts
 
 HEADS = {"segmentation": 2, "boundary": 1}

@@ -10,7 +10,7 @@ from napari_mtseg.networks.high_resolution_pathway import (
     SkipPathways,
     draw_xavier,
 )
-from napari_mtseg.networks.inference import prepared_for_inference
+from napari_mtseg.networks.prepared import prepared_for_inference
 from napari_mtseg.networks.summary import layer_table
 from napari_mtseg.networks.unet import UNet
 from tests.gradient_support import support_radius

@@ -5,15 +5,19 @@ from torch import nn
 
 from napari_mtseg.domain.errors import MemoryShortageError
 from napari_mtseg.networks.blocks import seeded
-from napari_mtseg.networks.inference import (
-    apply_in_windows,
-    empty_maps,
-    prepared_for_inference,
-)
+from napari_mtseg.networks.inference import apply_in_windows, empty_maps
 from napari_mtseg.networks.joint_unet import JointUNet
+from napari_mtseg.networks.prepared import prepared_for_inference
 from napari_mtseg.networks.recursive_unet import RecursiveUNet
+from napari_mtseg.networks.samples import (
+    EXPECTED_ENTROPY,
+    VARIANCE,
+    Ensemble,
+    MonteCarloDropout,
+)
 from napari_mtseg.networks.summary import bytes_per_pixel
 from napari_mtseg.networks.unet import UNet
+from napari_mtseg.networks.window_memory import bytes_per_window_pixel
 
 CPU = torch.device("cpu")
 
@@ -263,3 +267,133 @@ def test_what_occurs_in_one_window_occurs_in_the_image_and_scenes_are_averaged()
         share = 16 / 64**2
         assert maps["scenes"] == pytest.approx([share, 1 - share], abs=1e-6)
         assert maps["segmentation"].shape == (1, 64, 64)
+
+
+SPREAD = {EXPECTED_ENTROPY, VARIANCE}
+
+
+def dropping(ndim=2, place="decoder", **further):
+    return recursive(ndim, dropout=0.5, dropout_place=place, **further)
+
+
+def sampled_budget(network, samples, pixels):
+    per_pixel = bytes_per_window_pixel(
+        network, 2, multiple=network.size_multiple, device=CPU, samples=samples
+    )
+    return int(per_pixel * pixels * 1.001)
+
+
+@pytest.mark.parametrize("place", ["deepest", "decoder", "last", "ends"])
+@pytest.mark.parametrize(
+    ("ndim", "size", "pixels", "further"),
+    [
+        (2, (151, 239), 130 * 140, {}),
+        (3, (20, 30, 61), 20 * 32 * 48, {"levels": 2, "multi_task_blocks": 1}),
+    ],
+)
+def test_passes_in_exact_windows_equal_passes_on_the_whole_image(
+    ndim, size, pixels, further, place
+):
+    network = dropping(ndim, place, **further)
+    samples = MonteCarloDropout(network, n_passes=3, seed=1)
+    image = image_of(*size)
+    whole, how = predicted(network, image, 2**40, samples=samples)
+    assert how.mode == "whole"
+    budget = sampled_budget(network, samples, pixels)
+    parts, how = predicted(network, image, budget, samples=samples)
+    assert (how.mode, how.n_windows > 1) == ("exact", True)
+    assert set(whole) == set(parts) == set(network.head_channels) | SPREAD
+    for name, expected in whole.items():
+        np.testing.assert_allclose(parts[name], expected, atol=1e-5)
+    assert whole[VARIANCE].shape == whole[EXPECTED_ENTROPY].shape == size
+    assert whole[VARIANCE].max() > 1e-3
+
+
+def test_sampled_maps_are_the_mean_and_the_spread_of_the_passes():
+    network = dropping()
+    samples = MonteCarloDropout(network, n_passes=4, seed=1)
+    image = image_of(32, 40)
+    maps, _ = predicted(network, image, 2**40, samples=samples)
+    passes = samples(torch.from_numpy(image)[None])
+    p = np.stack([each["segmentation"][0].softmax(0).numpy() for each in passes])
+    np.testing.assert_allclose(maps["segmentation"], p.mean(0), atol=1e-6)
+    np.testing.assert_allclose(maps[VARIANCE], p.var(0).mean(0), atol=1e-6)
+    entropy = -(p * np.log(p)).sum(1).mean(0)
+    np.testing.assert_allclose(maps[EXPECTED_ENTROPY], entropy, atol=1e-5)
+    mean = maps["segmentation"]
+    assert (-(mean * np.log(mean)).sum(0) >= maps[EXPECTED_ENTROPY] - 1e-5).all()
+
+
+def test_blended_windows_blend_the_spread_like_probabilities():
+    network = dropping()
+    samples = MonteCarloDropout(network, n_passes=3, seed=1)
+    image = image_of(80, 100)
+    whole, _ = predicted(network, image, 2**40, samples=samples)
+    budget = sampled_budget(network, samples, 48 * 48)
+    parts, how = predicted(network, image, budget, samples=samples)
+    assert how.mode == "blended"
+    np.testing.assert_allclose(parts["segmentation"].sum(axis=0), 1, atol=1e-5)
+    for name in SPREAD:
+        assert np.abs(parts[name] - whole[name]).mean() < 0.2 * whole[name].mean()
+
+
+def test_one_answer_of_an_ensemble_of_one_is_the_networks_own():
+    network = recursive(2)
+    image = image_of(30, 40)
+    alone, _ = predicted(network, image, 2**40)
+    maps, _ = predicted(network, image, 2**40, samples=Ensemble([network]))
+    for name, expected in alone.items():
+        np.testing.assert_allclose(maps[name], expected, atol=1e-6)
+    assert maps[VARIANCE].max() == 0
+
+
+def test_networks_of_other_depths_share_exact_windows():
+    with seeded(4):
+        settings = {"base": 2, "norm": "none"}
+        members = [UNet(2, 2, levels=n, **settings).eval() for n in (2, 3)]
+    image, samples = image_of(90, 200), Ensemble(members)
+    whole, _ = predicted(members[0], image, 2**40, samples=samples)
+    per_pixel = bytes_per_window_pixel(
+        members[0], 2, multiple=(4, 4), device=CPU, samples=samples
+    )
+    budget = int(per_pixel * 92 * 160)
+    parts, how = predicted(members[0], image, budget, samples=samples)
+    assert (how.mode, how.n_windows > 1) == ("exact", True)
+    for name, expected in whole.items():
+        np.testing.assert_allclose(parts[name], expected, atol=1e-5)
+
+
+def test_a_stop_is_heard_before_every_pass():
+    network, asked = dropping(), []
+    samples = MonteCarloDropout(network, n_passes=7, seed=0)
+    predicted(
+        network,
+        image_of(8, 8),
+        2**40,
+        samples=samples,
+        between_windows=lambda: asked.append(1),
+    )
+    assert len(asked) == 7
+
+
+class Halves:
+    """An answer, and one for a darker image."""
+
+    n, description = 2, "two lamps"
+
+    def __init__(self, network):
+        self.networks = (network,)
+
+    def __call__(self, x):
+        yield self.networks[0](x)
+        yield self.networks[0](0 * x)
+
+
+def test_answers_for_the_whole_input_are_the_mean_over_samples_too():
+    image = np.zeros((1, 64, 64), np.float32)
+    image[0, :4, :4] = 2.0
+    network = Told().eval()
+    maps, _ = predicted(network, image, 2**40, samples=Halves(network))
+    assert maps["classes"] == pytest.approx([0.5], abs=1e-4)
+    share = 16 / 64**2 / 2
+    assert maps["scenes"] == pytest.approx([share, 1 - share], abs=1e-6)

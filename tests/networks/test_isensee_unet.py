@@ -3,8 +3,8 @@ import torch
 from torch import nn
 
 from napari_mtseg.networks.blocks import seeded
-from napari_mtseg.networks.inference import prepared_for_inference
 from napari_mtseg.networks.isensee_unet import IsenseeUNet, SummedScores
+from napari_mtseg.networks.prepared import prepared_for_inference
 from napari_mtseg.networks.summary import layer_table, parameter_counts
 from tests.gradient_support import support_radius
 

@@ -3,8 +3,8 @@ import torch
 
 from napari_mtseg.networks.blocks import seeded
 from napari_mtseg.networks.high_resolution_pathway import HighResolutionPathway
-from napari_mtseg.networks.inference import prepared_for_inference
 from napari_mtseg.networks.joint_unet import JointUNet, joint_pools
+from napari_mtseg.networks.prepared import prepared_for_inference
 from napari_mtseg.networks.summary import layer_table, parameter_counts
 from tests.gradient_support import support_radius
 

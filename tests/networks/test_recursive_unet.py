@@ -5,7 +5,7 @@ import torch
 
 from napari_mtseg.networks.blocks import seeded
 from napari_mtseg.networks.high_resolution_pathway import HighResolutionPathway
-from napari_mtseg.networks.inference import prepared_for_inference
+from napari_mtseg.networks.prepared import prepared_for_inference
 from napari_mtseg.networks.recursive_unet import RecursiveUNet
 from tests.gradient_support import support_radius
 

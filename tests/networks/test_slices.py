@@ -5,7 +5,8 @@ from torch import nn
 
 from napari_mtseg.networks.blocks import seeded
 from napari_mtseg.networks.distilling import DistillingNetwork
-from napari_mtseg.networks.inference import apply_in_windows, prepared_for_inference
+from napari_mtseg.networks.inference import apply_in_windows
+from napari_mtseg.networks.prepared import prepared_for_inference
 from napari_mtseg.networks.slices import SlicesNetwork
 from napari_mtseg.networks.summary import bytes_per_pixel
 from napari_mtseg.networks.unet import UNet

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_mtseg.domain.errors import ImageError
-from napari_mtseg.storage.lazy_pixels import LazyPixels
+from napari_mtseg.storage.lazy_pixels import LazyPixels, is_read_in_parts
 from napari_mtseg.storage.stored_array import StoredArray, layout_of
 
 ZCYX = np.arange(3 * 4 * 5 * 6, dtype=">u2").reshape(3, 4, 5, 6)
@@ -118,3 +118,24 @@ def test_a_part_that_cannot_be_decoded_is_one_sentence():
         "'a.tif' cannot be read: it is damaged, cut off, or not what its name says. "
         "Copy or export it again from its source."
     )
+
+
+def test_pixels_are_read_in_parts_where_slicing_reads_the_file(tmp_path):
+    file = tmp_path / "a.npy"
+    np.save(file, ZCYX.astype(np.uint16))
+    mapped = np.load(file, mmap_mode="r")
+    assert is_read_in_parts(np.asarray(mapped)[1:].transpose(1, 0, 2, 3))
+    assert not is_read_in_parts(np.array(mapped)[1:])
+    assert is_read_in_parts(lazy(ZCYX, "ZCYX")[0])
+    for array, expected in ((mapped, True), (np.array(mapped), False)):
+        stored = StoredArray(
+            name="a", axes="ZCYX", shape=array.shape, dtype=array.dtype, load=lambda: 0
+        )
+        pixels = LazyPixels(
+            array,
+            name="a",
+            layout=layout_of(stored),
+            channels=[1, 0],
+            dtype=array.dtype,
+        )
+        assert is_read_in_parts(pixels) == expected

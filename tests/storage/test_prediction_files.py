@@ -177,3 +177,20 @@ def test_a_damaged_answer_is_named(tmp_path, broken):
     (tmp_path / "prediction.json").write_text(broken)
     with pytest.raises(ProjectError, match="Predict"):
         load_answer(tmp_path)
+
+
+def test_which_answers_the_uncertainty_comes_from_is_kept(tmp_path):
+    said = "20 passes with dropout"
+    save(tmp_path, replace(prediction_of((4, 4)), uncertainty_from=said))
+    assert load_prediction(tmp_path).uncertainty_from == said
+    assert load_answer(tmp_path).uncertainty_from == said
+
+
+def test_the_uncertainty_of_older_predictions_comes_from_one_pass(tmp_path):
+    save(tmp_path, prediction_of((4, 4)))
+    file = tmp_path / "prediction.json"
+    facts = json.loads(file.read_text())
+    del facts["uncertainty_from"]
+    file.write_text(json.dumps(facts))
+    assert load_prediction(tmp_path).uncertainty_from == "one pass"
+    assert load_answer(tmp_path).uncertainty_from == "one pass"

@@ -1,18 +1,47 @@
 """The table of what a model says of images as a whole."""
 
 import csv
+import errno
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 
 from napari_mtseg.domain.errors import StorageError
-from napari_mtseg.storage.result_files import ANSWERS, AnswerTable, WholeImage
+from napari_mtseg.domain.image import ImageInfo
+from napari_mtseg.domain.prediction import Prediction
+from napari_mtseg.storage.result_files import (
+    ANSWERS,
+    AnswerTable,
+    WholeImage,
+    write_results,
+)
 
 
 def told(histology: float, nucleus: float, **more) -> WholeImage:
     scenes = {"histology": histology, "fluorescence": 1 - histology}
     return WholeImage(scenes=scenes, present={"nucleus": nucleus}, **more)
+
+
+def written(stem: Path, instances: np.ndarray, class_of: dict[int, int]) -> None:
+    shape = instances.shape
+    found = Prediction(
+        classes=np.zeros(shape, np.uint8),
+        probabilities=np.zeros((2, *shape), np.float16),
+        instances=instances,
+        class_of=class_of,
+    )
+    info = ImageInfo(
+        axes="CZYX" if len(shape) == 3 else "CYX",
+        shape=(1, *shape),
+        dtype="uint8",
+        rgb=False,
+        spacing=(1.0,) * len(shape),
+    )
+    names = {1: "cell", 2: "rest"}
+    write_results(stem, found, maps=["instances"], info=info, class_names=names)
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -93,3 +122,33 @@ def test_a_table_that_cannot_be_written_is_named(tmp_path: Path):
     table = AnswerTable(tmp_path / "out", ["a"])
     with pytest.raises(StorageError, match="is a file, not a folder"):
         table.add("a", told(0.25, 0.5))
+
+
+def test_the_doubt_of_several_answers_is_a_column_of_its_own(tmp_path: Path):
+    AnswerTable(tmp_path, ["a"]).add("a", WholeImage(doubt=0.3125))
+    assert rows(tmp_path) == [{"image": "a", "doubt": "0.3125"}]
+    AnswerTable(tmp_path, ["b"]).add("b", told(0.25, 0.5, doubt=2.0))
+    assert [row["doubt"] for row in rows(tmp_path)] == ["2.0000"]
+
+
+def test_a_disk_that_fills_up_leaves_no_half_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def full(file, *args, **facts):
+        file.write(b"II*")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tifffile, "imwrite", full)
+    with pytest.raises(StorageError, match="full"):
+        written(tmp_path / "a", np.zeros((3, 4), np.uint32), {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_objects_are_counted_in_planes_and_volumes(tmp_path: Path):
+    instances = np.array([[[0, 9, 9], [0, 0, 2]], [[9, 0, 0], [2, 2, 2]]], np.uint32)
+    written(tmp_path / "a", instances, {2: 1, 9: 2})
+    assert (tmp_path / "a_objects.csv").read_text().splitlines() == [
+        "object,class,class_name,pixels",
+        "2,1,cell,4",
+        "9,2,rest,3",
+    ]

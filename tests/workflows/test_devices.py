@@ -11,10 +11,10 @@ from napari_mtseg.workflows.devices import (
     WEIGHT_COPIES,
     activation_bytes,
     best_device,
-    fitting_batch_size,
     free_memory,
     gib,
     is_out_of_memory,
+    step_memory,
     training_bytes,
 )
 
@@ -66,20 +66,42 @@ def test_a_step_needs_activations_per_patch_and_copies_of_the_weights(network):
     assert training_bytes(network, **ONE, batch_size=3) == int(expected)
 
 
+def test_an_adversary_adds_copies_of_its_weights(network):
+    alone, both = (
+        step_memory(network, **ONE),
+        step_memory(network, **ONE, adversary=nn.Conv2d(1, 3, 1, bias=False)),
+    )
+    assert both.of(2) - alone.of(2) == 3 * 4 * WEIGHT_COPIES
+
+
+def test_a_network_without_values_needs_as_much(network):
+    before = step_memory(network, **ONE)
+    assert step_memory(network.to("meta"), **ONE) == before
+
+
 def test_the_batch_is_halved_until_it_fits(network):
+    step = step_memory(network, **ONE)
     three, six = (training_bytes(network, **ONE, batch_size=n) for n in (3, 6))
-    assert fitting_batch_size(network, **ONE, batch_size=12, free=three) == 3
-    assert fitting_batch_size(network, **ONE, batch_size=12, free=six - 1) == 3
-    assert fitting_batch_size(network, **ONE, batch_size=12, free=10**9) == 12
+    assert step.fitting(12, free=three) == 3
+    assert step.fitting(12, free=six - 1) == 3
+    assert step.fitting(12, free=10**9) == 12
 
 
 def test_a_patch_that_does_not_fit_is_refused_in_one_sentence(network):
     with pytest.raises(MemoryShortageError) as error:
-        fitting_batch_size(network, **ONE, batch_size=4, free=100)
+        step_memory(network, n_channels=1, size=(512, 512)).fitting(4, free=2**20)
     assert str(error.value) == (
-        "One training step needs about 0.0 GiB but 0.0 GiB are free. Set a smaller "
+        "One training step needs about 10 MiB but 1 MiB are free. Set a smaller "
         "patch or fewer base_channels, or close other programs."
     )
+
+
+@pytest.mark.parametrize(
+    ("n_bytes", "text"),
+    [(0, "0 MiB"), (180 * 2**20, "180 MiB"), (2**30, "1.0 GiB"), (1.96e9, "1.8 GiB")],
+)
+def test_sizes_are_told_in_the_unit_that_suits_them(n_bytes, text):
+    assert gib(n_bytes) == text
 
 
 @pytest.mark.parametrize(

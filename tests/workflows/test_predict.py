@@ -23,18 +23,16 @@ from napari_mtseg.storage.prediction_files import load_prediction
 from napari_mtseg.storage.project import Project
 from napari_mtseg.workflows import predict as predict_module
 from napari_mtseg.workflows.export import export_model
+from napari_mtseg.workflows.map_choice import MAPS, maps_of
 from napari_mtseg.workflows.network_outputs import Predictor
 from napari_mtseg.workflows.predict import Model, load_model
 from napari_mtseg.workflows.predict_images import (
-    MAPS,
     ImageOutcome,
     images_of_split,
-    input_files,
-    maps_of,
-    output_names,
     predict_files,
     predict_project,
 )
+from napari_mtseg.workflows.prediction_paths import input_files
 from napari_mtseg.workflows.runs import task_of
 from tests.tiny_run import SETTINGS, tiny_project, tiny_run, write_image
 
@@ -483,35 +481,6 @@ def test_an_unknown_map_is_named_before_anything_is_predicted(
 def test_the_map_of_another_method_is_an_error_of_the_caller(model: Model):
     with pytest.raises(ValueError, match=r"'boundary'. are none of"):
         model.predict(noise(24, 20), maps=["boundary"])
-
-
-def test_a_folder_without_images_is_named(tmp_path: Path):
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(ImageError, match="holds no image"):
-        input_files([tmp_path / "empty"])
-
-
-def test_results_of_files_of_one_name_do_not_overwrite_each_other():
-    files = [
-        "x/a.tif",
-        "x/a.png",
-        "y/b.tif",
-        "z/b.tif",
-        "c.ome.tif",
-        "C.nii.gz",
-        "d.tif",
-    ]
-    assert output_names([Path(f) for f in files]) == [
-        "a_tif",
-        "a_png",
-        "y-b_tif",
-        "z-b_tif",
-        "c_ome_tif",
-        "C_nii_gz",
-        "d",
-    ]
-    names = output_names([Path("y/b.tif"), Path("q/y/b.tif")])
-    assert names == ["y-b_tif", "y-b_tif-2"]
 
 
 def test_the_images_of_a_project_are_predicted_into_it(project: Project):

@@ -1,7 +1,10 @@
 """What the paint allows: counted once, said in words, and the method that suits it."""
 
+import re
 from dataclasses import replace
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from napari_mtseg.domain.annotation import CompleteRegion, empty_annotation
@@ -18,7 +21,8 @@ from napari_mtseg.workflows.readiness import (
     readiness_of,
     recommendation,
 )
-from tests.tiny_projects import annotated, disc_image, disc_project
+from napari_mtseg.workflows.run_requests import RunRequest
+from tests.tiny_projects import TINY, annotated, disc_image, disc_project
 
 GROWS, PLAIN = "recursive_approximation", "baseline"
 READY, LACKING = Readiness(), Readiness(problems=("A.",))
@@ -200,3 +204,43 @@ def test_an_empty_annotation_on_disk_is_no_paint(tmp_path):
     project.save_annotation(entry, empty_annotation(entry.spatial_shape))
     found = readiness_of(project, PaintCounter())
     assert found.summary == "Nothing is painted yet."
+
+
+# --- The memory of the run that is asked about ----------------------------------
+
+
+def asked(project, counter=None, **values):
+    request = RunRequest(method="baseline", values=TINY, **values)
+    found = readiness_of(project, counter or PaintCounter(), request).asked
+    assert found is not None
+    return found
+
+
+def test_a_run_that_is_asked_about_tells_its_memory(tmp_path, monkeypatch):
+    memory = SimpleNamespace(available=3 * 2**30)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    found = asked(disc_project(tmp_path))
+    assert not found.problems
+    assert re.fullmatch(
+        r"A step with 2 patches takes about \d+ MiB and 3 images with their labels "
+        r"0 MiB, of 3\.0 GiB of memory that are free\.",
+        found.notices[-1],
+    )
+
+
+def test_a_run_that_cannot_fit_is_a_problem_with_what_to_set(tmp_path, monkeypatch):
+    memory = SimpleNamespace(available=2**18)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    (problem,) = asked(disc_project(tmp_path)).problems
+    assert problem.startswith("One training step needs about ")
+    assert "Set a smaller patch or fewer base_channels" in problem
+
+
+def test_a_device_that_is_not_there_is_a_problem_before_training(tmp_path):
+    (problem,) = asked(disc_project(tmp_path), device="abacus").problems
+    assert problem.startswith("Device 'abacus' is not known.")
+
+
+def test_what_is_not_painted_yet_is_told_before_memory(tmp_path):
+    found = asked(disc_project(tmp_path, painted=False))
+    assert found.problems == (NOTHING_PAINTED,)

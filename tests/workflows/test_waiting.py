@@ -129,7 +129,7 @@ def test_the_notices_of_a_run_come_with_it(tmp_path):
         (
             {**TRAIN, "method": "magic"},
             "There is no method 'magic'. Choose one of: recursive_approximation, "
-            "task_decomposition, joint_shape, high_resolution, baseline.",
+            "task_decomposition, joint_shape, high_resolution, cross_task, baseline.",
         ),
         ({"ask": "resume"}, "The request to resume names no run. Add 'run'."),
         (

@@ -122,7 +122,9 @@ SETTINGS = CrossTaskSettings
 _SMALL: dict[str, Any] = {
     "optimizer": "adam",
     "schedule": "cosine",
-    "learning_rate": 1e-3,
+    "learning_rate": 3e-3,
+    "decoders": 1,
+    "dropout": 0.2,
     "steepness": 100.0,
     "noise": 0.0,
     "passes": 4,

@@ -1,0 +1,91 @@
+"""Which training images are held in memory, and what that takes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import psutil
+
+from napari_mtseg.domain.errors import MemoryShortageError
+from napari_mtseg.domain.project import ImageEntry
+from napari_mtseg.workflows.devices import gib
+
+BYTES_PER_PIXEL = 24
+"""annotation layers, targets and growth of one painted pixel, beside its channels"""
+
+BYTES_PER_INTENSITY = 4
+"""one channel of one pixel, as a network sees it"""
+
+HELD_SHARE = 0.25
+"""share of the free memory that pixels of training images may take (ours)"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Footprint:
+    """What decides how much memory one training image takes."""
+
+    entry: ImageEntry
+    is_painted: bool
+    """whether it has labels beside its pixels"""
+
+    @property
+    def n_pixels(self) -> int:
+        """Pixels (voxels) of one channel."""
+        return int(np.prod(self.entry.spatial_shape, dtype=np.int64))
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataMemory:
+    """What the training images take of the main memory."""
+
+    n_images: int
+    from_disk: frozenset[str]
+    """ids of the images of which each patch is read from the file"""
+    held: int
+    """bytes of the pixels and labels that stay in memory"""
+    free: int
+    """bytes that were free before"""
+
+
+def data_memory(images: Sequence[Footprint], *, n_channels: int) -> DataMemory:
+    """Decide which training images are held in memory, and what that takes.
+
+    All are, unless their pixels took more than HELD_SHARE of what is free: then the
+    largest ones are read from disk, as many as it takes.
+
+    Parameters
+    ----------
+    images : sequence of Footprint
+        Those that are learned from.
+    n_channels : int
+        Channels of each, as the network sees it.
+
+    Raises
+    ------
+    MemoryShortageError
+        If the labels alone do not fit.
+    """
+    free = int(psutil.virtual_memory().available)
+    per_pixel = BYTES_PER_INTENSITY * n_channels
+    pixels = sum(image.n_pixels for image in images) * per_pixel
+    from_disk = []
+    largest_first = sorted(images, key=lambda image: image.n_pixels, reverse=True)
+    for image in largest_first:
+        if pixels <= HELD_SHARE * free:
+            break
+        pixels -= image.n_pixels * per_pixel
+        from_disk.append(image.entry.id)
+    painted = [image for image in largest_first if image.is_painted]
+    labels = sum(image.n_pixels for image in painted) * BYTES_PER_PIXEL
+    if labels + pixels > free:
+        raise MemoryShortageError(
+            f"The {len(images)} training images need about {gib(labels + pixels)} of "
+            f"memory but {gib(free)} are free. Cut the largest, "
+            f"'{largest_first[0].entry.name}', into tiles, or annotate fewer images."
+        )
+    return DataMemory(
+        n_images=len(images),
+        from_disk=frozenset(from_disk),
+        held=labels + pixels,
+        free=free,
+    )

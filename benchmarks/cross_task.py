@@ -80,7 +80,7 @@ SIZES = {
         augmentation={"flip": False, "rotate": 15.0},
     ),
     "acdc_scribble": Size(
-        steps=300,
+        steps=200,
         base=8,
         levels=4,
         patch=64,

@@ -27,9 +27,9 @@ from torch import Tensor, nn
 from napari_mtseg.methods.catalog import CATALOG, load_method, settings_of
 from napari_mtseg.methods.protocol import Task
 from napari_mtseg.networks.blocks import seeded
+from napari_mtseg.networks.dropout import active_dropouts
 from napari_mtseg.networks.mean_answers import mean_answers
 from napari_mtseg.networks.prepared import prepared_for_inference
-from napari_mtseg.networks.repeated_passes import active_dropouts
 from napari_mtseg.networks.samples import MonteCarloDropout, seed_of_pass
 from napari_mtseg.networks.windowed_network import WindowedNetwork
 

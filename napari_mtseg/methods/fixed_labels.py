@@ -8,13 +8,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_mtseg.domain.annotation import Annotation
+from napari_mtseg.methods.protocol import Adversary
 
 
 class NoAdversary:
     """The part of the protocol that is about an adversary, if there is none."""
 
-    def adversary(self) -> None:
+    def adversary(self) -> Adversary | None:
         """Return None: the network learns alone."""
+        return None
 
 
 class DrawnWeights:

@@ -75,8 +75,11 @@ def map_dropout(rate: float, *, ndim: int) -> nn.Module:
     return _KINDS[ndim](rate) if rate else nn.Identity()
 
 
+def active_dropouts(network: nn.Module) -> tuple[nn.Module, ...]:
+    """Return the dropout modules of a network that drop anything in training."""
+    return tuple(m for m in network.modules() if isinstance(m, _DropoutNd) and m.p > 0)
+
+
 def has_dropout(network: nn.Module) -> bool:
     """Tell whether a network drops anything at random, in whatever way."""
-    return any(
-        isinstance(module, _DropoutNd) and module.p > 0 for module in network.modules()
-    )
+    return bool(active_dropouts(network))

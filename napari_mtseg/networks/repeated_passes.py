@@ -6,16 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn.modules.dropout import _DropoutNd
 from torch.utils._pytree import tree_leaves, tree_map
 
 Versions = dict[int, int]
 """how often a tensor was changed in place, by the tensor's id"""
-
-
-def active_dropouts(network: nn.Module) -> tuple[nn.Module, ...]:
-    """Return the dropout modules of a network that drop anything in training."""
-    return tuple(m for m in network.modules() if isinstance(m, _DropoutNd) and m.p > 0)
 
 
 class RepeatedPasses:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from napari_mtseg.networks.blocks import seeded
-from napari_mtseg.networks.repeated_passes import RepeatedPasses, active_dropouts
+from napari_mtseg.networks.dropout import active_dropouts
+from napari_mtseg.networks.repeated_passes import RepeatedPasses
 from napari_mtseg.networks.windowed_network import WindowedNetwork
 
 EXPECTED_ENTROPY = "expected_entropy"

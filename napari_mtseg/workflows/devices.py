@@ -168,7 +168,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 def gib(n_bytes: float) -> str:
     """Return a size for people, such as '1.5 GiB' or '180 MiB'."""
     if n_bytes < SMALLEST_IN_GIB:
-        return f"{n_bytes / 2**20:.0f} MiB"
+        return f"{max(n_bytes / 2**20, 1):.0f} MiB"
     return f"{n_bytes / 2**30:.1f} GiB"
 
 

@@ -14,13 +14,14 @@ from napari_mtseg.networks.deepmedic import DeepMedic
 from napari_mtseg.networks.dense_seg import DenseSeg
 from napari_mtseg.networks.dilated import DilatedNetwork
 from napari_mtseg.networks.distilling import DistillingNetwork
+from napari_mtseg.networks.dropout import active_dropouts
 from napari_mtseg.networks.encoder_unet import EncoderUNet
 from napari_mtseg.networks.fcn import FCN
 from napari_mtseg.networks.isensee_unet import IsenseeUNet
 from napari_mtseg.networks.joint_unet import JointUNet
 from napari_mtseg.networks.prepared import prepared_for_inference
 from napari_mtseg.networks.recursive_unet import RecursiveUNet
-from napari_mtseg.networks.repeated_passes import RepeatedPasses, active_dropouts
+from napari_mtseg.networks.repeated_passes import RepeatedPasses
 from napari_mtseg.networks.slices import SlicesNetwork
 from napari_mtseg.networks.unet import UNet
 from napari_mtseg.networks.vnet import VNet

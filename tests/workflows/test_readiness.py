@@ -223,7 +223,7 @@ def test_a_run_that_is_asked_about_tells_its_memory(tmp_path, monkeypatch):
     assert not found.problems
     assert re.fullmatch(
         r"A step with 2 patches takes about \d+ MiB and 3 images with their labels "
-        r"0 MiB, of 3\.0 GiB of memory that are free\.",
+        r"1 MiB, of 3\.0 GiB of memory that are free\.",
         found.notices[-1],
     )
 

@@ -101,7 +101,10 @@ class Baseline(FixedLabels):
         if self.settings.labels == "grabcut" and not annotation.has_full:
             seeds = with_strokes_as_seeds(annotation)
             masks = grabcut_objects(
-                np.asarray(pixels), seeds.partial.objects, rng=rng, spacing=self.task.spacing
+                np.asarray(pixels),
+                seeds.partial.objects,
+                rng=rng,
+                spacing=self.task.spacing,
             )
             return _as_whole_objects(seeds, masks)
         return annotation

@@ -47,7 +47,7 @@ def distance_bounds(
             reach=s.reach,
             spacing=task.spacing,
         )
-    found = {}
+    found: dict[str, NDArray[Any]] = {}
     for number, (low, high) in bounds.items():
         found |= {f"distance_low_{number}": low, f"distance_high_{number}": high}
     return found

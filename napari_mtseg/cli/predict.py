@@ -44,7 +44,7 @@ class _Asked(NamedTuple):
         if source.kind != "dropout":
             _refuse(
                 {"--passes": self.passes, "--seed": self.seed},
-                "Only --uncertainty dropout draws at random",
+                "Only --uncertainty dropout draws at random; add it if it is meant",
             )
         return source
 

@@ -9,7 +9,6 @@ from napari_mtseg.cli.output import print_json, say
 from napari_mtseg.cli.progress import progress_bar
 
 if TYPE_CHECKING:
-    from napari_mtseg.storage.result_files import WholeImage
     from napari_mtseg.workflows.predict_images import ImageOutcome
 
 N_NAMED = 3
@@ -25,14 +24,14 @@ def shown(happened: "Iterator[ImageOutcome]", n: int) -> "list[ImageOutcome]":
             outcomes.append(outcome)
             show(len(outcomes), n)
             if outcome.whole.is_told:
-                say(f"{outcome.name}: {_in_words(outcome.whole)}")
+                say(f"{outcome.name}: {_in_words(outcome)}")
             for notice in outcome.notices:
                 say(f"note: {outcome.name}: {notice}")
     return outcomes
 
 
-def _in_words(whole: "WholeImage") -> str:
-    parts = []
+def _in_words(outcome: "ImageOutcome") -> str:
+    whole, parts = outcome.whole, []
     if whole.scene is not None:
         parts.append(f"scene {whole.scene} {100 * whole.scenes[whole.scene]:.0f} %")
     if whole.present:
@@ -42,8 +41,15 @@ def _in_words(whole: "WholeImage") -> str:
         about = f" about {', '.join(whole.disagreeing)}" if whole.disagreeing else ""
         parts.append(f"disagreement {amount}{about}")
     if math.isfinite(whole.doubt):
-        parts.append(f"doubt {whole.doubt:.2f}")
+        parts.append(_doubt_of(outcome))
     return "; ".join(parts)
+
+
+def _doubt_of(outcome: "ImageOutcome") -> str:
+    """Return the doubt in words; per object pixel, it is none without an object."""
+    if not any(outcome.n_objects.values()):
+        return "nothing found"
+    return f"doubt {outcome.whole.doubt:.2f}"
 
 
 def _as_json(outcome: "ImageOutcome") -> dict[str, object]:
@@ -107,7 +113,10 @@ def _summary(
         (o for o in done if math.isfinite(o.whole.doubt)), key=lambda o: -o.whole.doubt
     )
     if by_doubt:
-        named = ", ".join(f"{o.name} {o.whole.doubt:.2f}" for o in by_doubt[:N_NAMED])
+        named = ", ".join(
+            f"{o.name} {_doubt_of(o).removeprefix('doubt ')}"
+            for o in by_doubt[:N_NAMED]
+        )
         source = by_doubt[0].uncertainty_from
         lines.append(f"uncertainty from {source}; most doubt: {named}")
     if failed:

@@ -34,6 +34,8 @@ class NamedAnswer:
     """which answers the uncertainty comes from; '' if there is none"""
     doubt: float = math.nan
     """uncertainty summed over the image, per object pixel; NaN if it is not known"""
+    finds_objects: bool = True
+    """False if nothing was segmented: then doubt is no number to compare"""
 
     @property
     def uncertainty(self) -> str:
@@ -41,7 +43,8 @@ class NamedAnswer:
         if not self.uncertainty_from:
             return ""
         doubt = f"; doubt{NO_BREAK}{self.doubt:.2f}" if self.knows_doubt else ""
-        return f"Uncertainty from {self.uncertainty_from}{doubt}"
+        told = doubt if self.finds_objects else "; nothing was found"
+        return f"Uncertainty from {self.uncertainty_from}{told}"
 
     @property
     def knows_doubt(self) -> bool:
@@ -98,6 +101,7 @@ def named_answer(folder: Path, project: Project, entry: ImageEntry) -> NamedAnsw
         ),
         uncertainty_from=answer.uncertainty_from,
         doubt=answer.scores.get("doubt", math.nan),
+        finds_objects=bool(answer.n_objects),
     )
 
 

@@ -204,14 +204,18 @@ def _predicted_image(
 
 
 def scores_in_words(answer: ImageAnswer) -> str:
-    """Return the scores of a prediction as one line: '1 object · quality 0.91'."""
+    """Return the scores of a prediction as one line: '1 object · quality 0.91'.
+
+    Doubt is told per object pixel: where nothing was found it would mislead.
+    """
     n = sum(answer.n_objects.values())
     known = [
         f"{name.replace('_', ' ')} {value:.2f}"
         for name, value in answer.scores.items()
-        if math.isfinite(value)
+        if math.isfinite(value) and (n or name != "doubt")
     ]
-    return " · ".join([f"{n:,} object{'' if n == 1 else 's'}", *known])
+    found = f"{n:,} object{'' if n == 1 else 's'}" if n else "nothing found"
+    return " · ".join([found, *known])
 
 
 def _number_or(value: float, otherwise: float) -> float:

@@ -135,7 +135,8 @@ def test_runs_and_models_are_members_by_name_and_by_path(
         ),
         (
             ("--passes", "5"),
-            "Only --uncertainty dropout draws at random. Leave out --passes.",
+            "Only --uncertainty dropout draws at random; add it if it is meant. Leave "
+            "out --passes.",
         ),
         (
             ("--uncertainty", "dropout", "--passes", "1"),

@@ -353,6 +353,13 @@ def test_full_masks_and_unpainted_images_are_wanted_together():
     )
 
 
+def test_a_row_of_the_labelled_share_says_what_it_leaves_out():
+    assert method(variant="V-Net").readiness(enough()).notices == (
+        "3 training images without paint will not be used: with these settings the "
+        "method learns from painted images alone.",
+    )
+
+
 def test_without_full_masks_the_adversary_is_dropped_and_the_rest_kept():
     maker = method(distance_norm="auto", entropy="auto", class_weighting="auto")
     found = maker.adapted(weak())
@@ -382,9 +389,15 @@ def test_full_masks_alone_keep_the_papers_losses():
             "distance=true, or cross=false, guidance=false.",
         ),
         (
+            {"distance": False},
+            "cross, guidance and adversary need the distance map, but distance is "
+            "false. Set distance=true, or cross=false, guidance=false, "
+            "adversary=none.",
+        ),
+        (
             {"dropout": 0.0},
             "guidance=true measures doubt by dropout, but dropout is 0. Set "
-            "dropout=0.5, or guidance=false.",
+            "dropout=0.2, or guidance=false.",
         ),
         (
             {"teacher": True, "average": 0.0},
@@ -404,9 +417,9 @@ def test_settings_that_contradict_each_other_are_named(settings, problem):
 
 def test_distances_by_the_largest_of_the_image_need_full_masks():
     assert method(distance_norm="sides").readiness(weak()).problems == (
-        "distance_norm=sides needs full masks of whole images, but 1 of 1 training "
-        "images is painted in part. Set distance_norm=trunc, or mark the whole images "
-        "complete.",
+        "distance_norm=sides needs full masks of whole images, but 1 of 1 painted "
+        "training images is painted in part. Set distance_norm=trunc, or mark the "
+        "whole images complete.",
     )
 
 

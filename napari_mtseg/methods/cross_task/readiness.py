@@ -58,15 +58,16 @@ def _setting_problems(s: CrossTaskSettings) -> tuple[str, ...]:
         off = ", ".join(
             f"{name}={'none' if name == 'adversary' else 'false'}" for name in wanting
         )
+        named = " and ".join([", ".join(wanting[:-1]), wanting[-1]][-len(wanting) :])
         problems.append(
-            f"{' and '.join(wanting)} {verb} the distance map, but distance is false. "
+            f"{named} {verb} the distance map, but distance is false. "
             f"Set distance=true, or {off}."
         )
     if (s.guidance or s.teacher) and s.dropout == 0:
         asks = "guidance" if s.guidance else "teacher"
         problems.append(
             f"{asks}=true measures doubt by dropout, but dropout is 0. Set "
-            f"dropout=0.5, or {asks}=false."
+            f"dropout=0.2, or {asks}=false."
         )
     if s.teacher and s.average == 0:
         problems.append(
@@ -88,16 +89,21 @@ def _label_problems(paint: PaintSummary, s: CrossTaskSettings) -> tuple[str, ...
     verb = "is" if n_weak == 1 else "are"
     return (
         f"distance_norm=sides needs full masks of whole images, but {n_weak} of "
-        f"{paint.n_images} training images {verb} painted in part. Set "
+        f"{paint.n_images} painted training images {verb} painted in part. Set "
         "distance_norm=trunc, or mark the whole images complete.",
     )
 
 
 def _notices(paint: PaintSummary, s: CrossTaskSettings) -> tuple[str, ...]:
     notices = []
+    n = paint.n_unpainted
+    noun = "image" if n == 1 else "images"
+    if n and not s.learns_unlabelled:
+        notices.append(
+            f"{n} training {noun} without paint will not be used: with these settings "
+            "the method learns from painted images alone."
+        )
     if s.learns_unlabelled:
-        n = paint.n_unpainted
-        noun = "image" if n == 1 else "images"
         notices.append(
             f"{n} training {noun} without paint will be learned from as well."
             if n

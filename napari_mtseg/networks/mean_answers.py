@@ -87,10 +87,14 @@ def mean_answers(
             between()
         for name in names:
             output = logits.pop(name)[0].float()
-            answer = activated(output, activations.get(name, "softmax"))
-            mean = means.setdefault(name, torch.zeros_like(answer))
-            compared = totals if spread and name == _SPREAD_OF else None
-            _take(answer, n, mean=mean, totals=compared)
+            if spread and name == _SPREAD_OF:
+                answer = _take_spread(output, n, means.get(name), totals)
+            else:
+                answer = activated(output, activations.get(name, "softmax"))
+            if name in means:
+                means[name].add_(answer.sub_(means[name]), alpha=1 / n)
+            else:
+                means[name] = answer
             del output, answer
         logits.clear()
     if not n:
@@ -98,18 +102,25 @@ def mean_answers(
     return means | {name: total.div_(n) for name, total in totals.items()}
 
 
-def _take(
-    answer: Tensor, n: int, *, mean: Tensor, totals: dict[str, Tensor] | None
-) -> None:
-    """Let the mean of ``n - 1`` answers, and their spread, count one more."""
-    difference = answer - mean
-    mean.add_(difference, alpha=1 / n)
-    if totals is None:
-        return
-    more = {
-        EXPECTED_ENTROPY: torch.special.entr(answer).sum(0),
+def _take_spread(
+    output: Tensor, n: int, mean: Tensor | None, totals: dict[str, Tensor]
+) -> Tensor:
+    """Return answer ``n``, and let the sums of the spread count it.
+
+    ``mean`` is that of the ``n - 1`` answers before.
+    """
+    # The logarithm comes with the softmax: half the time of taking it from the answer.
+    logarithm = output.log_softmax(0)
+    answer = logarithm.exp()
+    # 0 log 0 is 0, and not what a float makes of it
+    finite = logarithm.clamp_(min=-1e4)
+    more = {EXPECTED_ENTROPY: finite.mul_(answer).sum(0).neg_()}
+    if mean is None:
+        more[VARIANCE] = torch.zeros_like(more[EXPECTED_ENTROPY])
+    else:
         # the difference to the new mean is (n - 1) / n of that to the old one
-        VARIANCE: difference.square_().mean(0).mul_((n - 1) / n),
-    }
+        squared = (answer - mean).square_()
+        more[VARIANCE] = squared.mean(0).mul_((n - 1) / n)
     for name, added in more.items():
         totals[name] = totals[name].add_(added) if name in totals else added
+    return answer

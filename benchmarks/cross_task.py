@@ -185,7 +185,7 @@ def rows_of_run(arguments: argparse.Namespace, size: Size) -> list[Row]:
 
 def row_of(name: str, share: float, size: Size, *, paper: bool = False) -> Row:
     """Return the row of a named variant at a share of labelled volumes."""
-    # The paper's patches are not turned.
+    # Those of the preset 'paper' are not turned at all.
     kept = {"flip"} if paper else {"flip", "rotate"}
     return Row(
         title=title_of(name, share),

@@ -35,18 +35,17 @@ class _Asked(NamedTuple):
             UncertaintySource,
         )
 
-        source = UncertaintySource(
+        if self.uncertainty in {"one-pass", "ensemble"}:
+            _refuse(
+                {"--passes": self.passes, "--seed": self.seed},
+                "Only --uncertainty dropout draws at random; add it if it is meant",
+            )
+        return UncertaintySource(
             self.uncertainty,  # type: ignore[arg-type] # it refuses what it is not
             passes=DEFAULT_PASSES if self.passes is None else self.passes,
             seed=self.seed or 0,
             members=tuple(member_called(name, project) for name in self.others),
         )
-        if source.kind != "dropout":
-            _refuse(
-                {"--passes": self.passes, "--seed": self.seed},
-                "Only --uncertainty dropout draws at random; add it if it is meant",
-            )
-        return source
 
 
 def run_predict(  # noqa: PLR0913 - one argument per option
@@ -247,7 +246,7 @@ def _is_project(path: Path) -> bool:
 
 
 def _refuse(given: Mapping[str, object], why: str) -> None:
-    wrong = [name for name, value in given.items() if value]
+    wrong = [n for n, value in given.items() if value is not None and value != []]
     if wrong:
         raise SettingsError(f"{why}. Leave out {' and '.join(wrong)}.")
 

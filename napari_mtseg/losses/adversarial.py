@@ -24,7 +24,7 @@ def geman_mcclure(labelled: Tensor, unlabelled: Tensor, *, beta: float = 0.5) ->
     scalar Tensor
         ``e^2 / (2 beta + e^2)`` with ``e^2 = D_l^2 + (D_ul - 1)^2``, in 0..1: the mean
         over all pairs of a labelled and an unlabelled one (ours; the paper shows one
-        pair). 0 where there is no pair.
+        pair). Where all are of one kind, ``e^2`` is its own part alone; 0 without any.
 
     References
     ----------
@@ -38,7 +38,10 @@ def geman_mcclure(labelled: Tensor, unlabelled: Tensor, *, beta: float = 0.5) ->
     """
     of_labelled = labelled.float().reshape(-1, 1).square()
     of_unlabelled = (unlabelled.float().reshape(1, -1) - 1).square()
-    errors = of_labelled + of_unlabelled
+    if of_labelled.numel() and of_unlabelled.numel():
+        errors = of_labelled + of_unlabelled
+    else:
+        errors = torch.cat([of_labelled.ravel(), of_unlabelled.ravel()])
     return (errors / (2 * beta + errors)).sum() / max(errors.numel(), 1)
 
 

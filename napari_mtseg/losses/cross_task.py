@@ -53,7 +53,6 @@ def cross_task_loss(
     distance: Tensor,
     *,
     steepness: float = STEEPNESS,
-    weight: Tensor | None = None,
 ) -> Tensor:
     """Squared difference between a segmentation and the mask of a signed distance.
 
@@ -65,23 +64,18 @@ def cross_task_loss(
         Signed distance of each class, -1..1, negative inside.
     steepness : float
         As in :func:`soft_mask`.
-    weight : (N, [Z,] Y, X) float, optional
-        Weight of each pixel, >= 0; 1 by default.
 
     Returns
     -------
     scalar Tensor
-        Weighted mean over pixels and classes; 0 where no pixel has weight. Needs no
-        label; both answers get a gradient.
+        Mean over pixels and classes. Needs no label; both answers get a gradient.
 
     References
     ----------
     .. [1] METHODS.md section 5: L_cross.
     """
-    error = _squared_difference(probabilities, soft_mask(distance, steepness=steepness))
-    if weight is None:
-        return error.mean()
-    return _weighted_mean(error, weight.float())
+    mask = soft_mask(distance, steepness=steepness)
+    return _squared_difference(probabilities, mask).mean()
 
 
 def guidance_loss(

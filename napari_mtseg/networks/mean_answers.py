@@ -91,10 +91,11 @@ def mean_answers(
                 answer = _take_spread(output, n, means.get(name), totals)
             else:
                 answer = activated(output, activations.get(name, "softmax"))
+            # An answer may be the network's own tensor, which is not ours to change.
             if name in means:
-                means[name].add_(answer.sub_(means[name]), alpha=1 / n)
+                means[name].add_(answer - means[name], alpha=1 / n)
             else:
-                means[name] = answer
+                means[name] = answer.clone()
             del output, answer
         logits.clear()
     if not n:

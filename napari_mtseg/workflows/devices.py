@@ -117,13 +117,6 @@ def step_memory(
     )
 
 
-def training_bytes(
-    network: nn.Module, *, n_channels: int, size: tuple[int, ...], batch_size: int
-) -> int:
-    """Estimate the memory of one training step; see :func:`step_memory`."""
-    return step_memory(network, n_channels=n_channels, size=size).of(batch_size)
-
-
 def activation_bytes(
     network: nn.Module, *, n_channels: int, size: tuple[int, ...]
 ) -> int:
@@ -166,7 +159,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def gib(n_bytes: float) -> str:
-    """Return a size for people, such as '1.5 GiB' or '180 MiB'."""
+    """Return a size for people, such as '1.5 GiB' or '180 MiB'; at least 1 MiB."""
     if n_bytes < SMALLEST_IN_GIB:
         return f"{max(n_bytes / 2**20, 1):.0f} MiB"
     return f"{n_bytes / 2**30:.1f} GiB"

@@ -12,6 +12,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from napari_mtseg.domain.errors import ModelError, RunError
+from napari_mtseg.domain.training_settings import TrainingSettings
 from napari_mtseg.methods.protocol import Method
 from napari_mtseg.networks.dropout import has_dropout
 from napari_mtseg.storage.checkpoint import load_checkpoint
@@ -168,7 +169,17 @@ def _facts(info: ModelInfo, network: Any) -> Mapping[str, str]:
         "scenes are": ", ".join(info.scenes) or "none",
         "normalisation is": method.settings.normalisation,
         "answers are": ", ".join(f"{name} ({n})" for name, n in heads),
+        "distances are": _distance_unit(method.settings),
     }
+
+
+def _distance_unit(settings: TrainingSettings) -> str:
+    """Return how learned distances are measured, in words; '' where none are."""
+    values = settings.model_dump()
+    if "distance_norm" not in values:
+        return ""
+    rule = f"distance_norm={values['distance_norm']}"
+    return f"{rule}, reach={values['reach']:g}"
 
 
 def _same_weights(one: nn.Module, other: nn.Module) -> bool:

@@ -65,10 +65,14 @@ def test_geman_mcclure_is_the_mean_over_pairs(labelled, unlabelled, beta):
     assert 0 <= found < 1
 
 
-def test_without_images_of_a_kind_there_is_nothing_to_tell_apart():
-    some, none = leaf(0.3), torch.zeros(0)
-    for pair in ((some, none), (none, some)):
-        assert geman_mcclure(*pair) == 0
+def test_an_adversary_that_sees_one_kind_alone_learns_from_that():
+    none = torch.zeros(0)
+    labelled, unlabelled = leaf(0.6), leaf(0.4)
+    geman_mcclure(labelled, none).backward()
+    assert labelled.grad.item() > 0
+    geman_mcclure(none, unlabelled).backward()
+    assert unlabelled.grad.item() < 0
+    assert geman_mcclure(none, none) == 0
     assert geman_mcclure_fooling(none) == 0
 
 

@@ -48,17 +48,10 @@ def test_a_soft_mask_pulls_at_the_surface_only():
 
 @given(cases())
 def test_cross_task_loss_is_the_mean_squared_difference(case):
-    p, q, doubt = case
+    p, q, _ = case
     z = 2 * q - 1
-    mask = torch.sigmoid(-50 * z)
-    expected = ((p - mask) ** 2).mean()
+    expected = ((p - torch.sigmoid(-50 * z)) ** 2).mean()
     torch.testing.assert_close(cross_task_loss(p, z, steepness=50), expected)
-    ones = torch.ones_like(doubt)
-    found = cross_task_loss(p, z, steepness=50, weight=ones)
-    torch.testing.assert_close(found, expected)
-    found = cross_task_loss(p, z, steepness=50, weight=doubt)
-    expected = (((p - mask) ** 2).mean(1) * doubt).sum() / doubt.sum()
-    torch.testing.assert_close(found, expected)
 
 
 def test_both_tasks_get_a_gradient_that_brings_them_together():
@@ -67,14 +60,6 @@ def test_both_tasks_get_a_gradient_that_brings_them_together():
     cross_task_loss(p, z, steepness=50).backward()
     assert p.grad.item() < 0, "the segmentation rises to the mask"
     assert z.grad.item() < 0, "the distance rises to the boundary"
-
-
-def test_no_weight_is_no_loss():
-    p = torch.rand(1, 1, 2, 2, requires_grad=True)
-    loss = cross_task_loss(p, -p, weight=torch.zeros(1, 2, 2))
-    loss.backward()
-    assert loss == 0
-    assert p.grad.abs().sum() == 0
 
 
 @given(cases(), st.floats(0, 1))

@@ -221,6 +221,14 @@ def test_only_images_of_full_masks_count_as_labelled():
         assert int(facts["labelled"]) == labelled
 
 
+def test_an_image_of_one_complete_region_is_drawn_with_the_weak_ones():
+    box = CompleteRegion(boxes=((slice(0, 8), slice(0, 8)),))
+    regional = replace(exact(), complete=box)
+    maker = method()
+    assert maker.targets(exact(), painted=exact()).stratum == "full"
+    assert maker.targets(regional, painted=regional).stratum == "weak"
+
+
 def test_agreement_teaches_both_decoders_without_any_label():
     team = Team(method(dropout=0.0, guidance=False))
     batch = batch_of(team.maker, unpainted(), unpainted())
@@ -293,7 +301,8 @@ def test_a_step_of_the_network_makes_unlabelled_maps_look_labelled(kind):
 
 def test_without_an_unlabelled_patch_nothing_is_misled():
     team = Team(method())
-    assert "misleading" not in team.losses(batch_of(team.maker, exact(), exact()))
+    terms = team.losses(batch_of(team.maker, exact(), exact()))
+    assert terms["misleading"].item() == 0
 
 
 def test_what_needs_no_label_begins_gently():
@@ -408,6 +417,11 @@ def test_full_masks_alone_keep_the_papers_losses():
             {"batch_size": 1},
             "The adversary compares patches of one step, but batch_size is 1. Set "
             "batch_size=2 or more, or adversary=none.",
+        ),
+        (
+            {"precision": "16-mixed"},
+            "The adversary has an optimiser of its own, which precision=16-mixed does "
+            "not allow for. Set precision=bf16-mixed or 32-true, or adversary=none.",
         ),
     ],
 )

@@ -15,7 +15,6 @@ from napari_mtseg.workflows.devices import (
     gib,
     is_out_of_memory,
     step_memory,
-    training_bytes,
 )
 
 ONE = {"n_channels": 1, "size": (8, 8)}
@@ -63,7 +62,7 @@ def test_a_layer_holds_its_results_and_the_network_is_left_as_it_was(network):
 
 def test_a_step_needs_activations_per_patch_and_copies_of_the_weights(network):
     expected = 3 * 1024 * TRAINING_COPIES + 18 * 4 * WEIGHT_COPIES
-    assert training_bytes(network, **ONE, batch_size=3) == int(expected)
+    assert step_memory(network, **ONE).of(3) == int(expected)
 
 
 def test_an_adversary_adds_copies_of_its_weights(network):
@@ -81,7 +80,7 @@ def test_a_network_without_values_needs_as_much(network):
 
 def test_the_batch_is_halved_until_it_fits(network):
     step = step_memory(network, **ONE)
-    three, six = (training_bytes(network, **ONE, batch_size=n) for n in (3, 6))
+    three, six = (step.of(n) for n in (3, 6))
     assert step.fitting(12, free=three) == 3
     assert step.fitting(12, free=six - 1) == 3
     assert step.fitting(12, free=10**9) == 12
@@ -98,7 +97,7 @@ def test_a_patch_that_does_not_fit_is_refused_in_one_sentence(network):
 
 @pytest.mark.parametrize(
     ("n_bytes", "text"),
-    [(0, "0 MiB"), (180 * 2**20, "180 MiB"), (2**30, "1.0 GiB"), (1.96e9, "1.8 GiB")],
+    [(0, "1 MiB"), (180 * 2**20, "180 MiB"), (2**30, "1.0 GiB"), (1.96e9, "1.8 GiB")],
 )
 def test_sizes_are_told_in_the_unit_that_suits_them(n_bytes, text):
     assert gib(n_bytes) == text

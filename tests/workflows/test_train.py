@@ -465,6 +465,25 @@ def test_two_processes_learn_what_one_does(tmp_path):
     assert np.allclose(ours, theirs, atol=1e-4)
 
 
+@pytest.mark.slow
+def test_two_processes_with_one_patch_each_go_on_beside_an_adversary(tmp_path):
+    """What a process draws decides which losses it has; all must have the same."""
+    project = disc_project(tmp_path, n_images=2, full=1)
+    values = settings_for("cross_task", steps=4, batch_size=2)
+    run, _ = start_run(project, "cross_task", values, device="cpu")
+    torchrun = ["torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m"]
+    arguments = ["train", str(project.path), "--resume", run.path.name]
+    subprocess.run(
+        [sys.executable, "-m", *torchrun, "napari_mtseg.cli.main", *arguments],
+        check=True,
+        timeout=200,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    steps = of_type(run.events(), StepFinished)
+    assert [event.step for event in steps] == [1, 2, 3, 4]
+    assert {"adversary", "misleading"} <= set(steps[-1].losses)
+
+
 def renamed(project, *names):
     classes = [{"name": name, "colour": "#e69f00"} for name in names]
     project.update_info(project.info.changed({"classes": classes}))

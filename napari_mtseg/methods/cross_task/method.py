@@ -10,7 +10,8 @@ uncertainty estimation in 3D cardiac MRI image segmentation", Computing in Cardi
 
 Departures: distance maps are those of the whole image, not of each patch; the adversary
 ends in one sigmoid; weak labels, which the paper does not have, bound the distance map
-from both sides; several classes have a distance map each.
+from both sides; several classes have a distance map each; patches are not turned by
+quarters.
 """
 
 from collections.abc import Iterator, Mapping
@@ -121,7 +122,11 @@ class CrossTask(FixedLabels):
             "labelled": np.array(is_labelled, np.int64),
             "has_masks": np.array(has_masks, np.int64),
         }
-        return image_targets(annotation, maps, known=classes, facts=facts)
+        targets = image_targets(annotation, maps, known=classes, facts=facts)
+        if not is_labelled and targets.stratum == "full":
+            # A complete region alone: no distance map of it can count as labelled.
+            return replace(targets, stratum="weak")
+        return targets
 
     def network(self) -> nn.Module:
         """Make a V-Net with random weights."""
@@ -168,7 +173,7 @@ class CrossTask(FixedLabels):
         companions: Companions = ALONE,
     ) -> dict[str, Tensor]:
         """Return what paint teaches, and what the answers have to agree on."""
-        s, rising = self.settings, ramp(progress)
+        s, rising = self.settings, ramp(progress, self.settings.ramp_steps)
         answers = network(batch.image)
         terms = self._mask_losses(answers["segmentation"], batch)
         p = answers["segmentation"].softmax(dim=1)
@@ -231,6 +236,8 @@ class CrossTask(FixedLabels):
             raise ValueError("an adversary is to be misled, but there is none")
         found = companions.adversary(distance.detach(), batch.image)
         terms = {"adversary": self._adversary_objective(found, labelled)}
+        # Several processes must have the same terms, whatever patches they drew.
+        misled = distance.sum() * 0
         if not labelled.all():
             verdict = companions.judge(distance[~labelled], batch.image[~labelled])
             misled = (
@@ -238,8 +245,7 @@ class CrossTask(FixedLabels):
                 if s.adversary == "geman_mcclure"
                 else adversarial_cross_entropy_fooling(verdict)
             )
-            terms["misleading"] = rising * s.adversary_weight * misled
-        return terms
+        return terms | {"misleading": rising * s.adversary_weight * misled}
 
     def _adversary_objective(self, found: Tensor, labelled: Tensor) -> Tensor:
         s = self.settings

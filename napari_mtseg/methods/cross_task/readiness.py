@@ -16,7 +16,11 @@ def readiness(paint: PaintSummary, s: CrossTaskSettings, task: Task) -> Readines
     problems = shared_problems(paint, n_classes=task.n_classes)
     notices = shared_notices(paint, n_classes=task.n_classes, names=task.class_names)
     if not problems:
-        problems = (*_setting_problems(s), *_label_problems(paint, s))
+        problems = (
+            *_setting_problems(s),
+            *_adversary_problems(paint, s),
+            *_label_problems(paint, s),
+        )
     if not problems:
         notices += _notices(paint, s)
     return Readiness(problems=problems, notices=notices)
@@ -74,12 +78,24 @@ def _setting_problems(s: CrossTaskSettings) -> tuple[str, ...]:
             "teacher=true follows the running average of the weights, but average is "
             "0. Set average=0.99, or teacher=false."
         )
-    if s.adversary != "none" and s.batch_size < 2:
-        problems.append(
-            "The adversary compares patches of one step, but batch_size is 1. Set "
-            "batch_size=2 or more, or adversary=none."
-        )
     return tuple(problems)
+
+
+def _adversary_problems(paint: PaintSummary, s: CrossTaskSettings) -> tuple[str, ...]:
+    if s.adversary == "none" or _idle_adversary(paint):
+        return ()
+    if s.batch_size < 2:
+        return (
+            "The adversary compares patches of one step, but batch_size is 1. Set "
+            "batch_size=2 or more, or adversary=none.",
+        )
+    if s.precision == "16-mixed":
+        # One scaler of gradients serves one optimiser.
+        return (
+            "The adversary has an optimiser of its own, which precision=16-mixed does "
+            "not allow for. Set precision=bf16-mixed or 32-true, or adversary=none.",
+        )
+    return ()
 
 
 def _label_problems(paint: PaintSummary, s: CrossTaskSettings) -> tuple[str, ...]:

@@ -68,6 +68,9 @@ class CrossTaskSettings(TrainingSettings):
     """Weight of misleading the adversary, at the end of its ramp."""
     teacher_weight: float = setting(0.1, ge=0, le=100, step=0.05, source="code")
     """Weight of the agreement with the running average, at the end of its ramp."""
+    ramp_steps: int = setting(40, ge=1, le=100_000, step=10, source="ours")
+    """Steps in which what needs no label rises over the whole run; the code has 40
+    epochs of 150 iterations, whatever the length of the run."""
     beta: float = setting(0.5, gt=0, le=1, step=0.1, source="paper")
     """Scale of the Geman-McClure loss."""
     adversary_rate: float = setting(1e-4, gt=0, le=1, step=1e-5, source="code")
@@ -108,8 +111,8 @@ class CrossTaskSettings(TrainingSettings):
     weight_decay: float = setting(1e-4, ge=0, le=1, step=1e-5, source="code")
     """Pull of the weights towards zero."""
     average: float = setting(0.99, ge=0, lt=1, step=0.005, source="code")
-    """Decay of the running average of the weights that predicts, is exported, and
-    teaches where 'teacher' is on; 0 uses the weights as they are."""
+    """Decay of the running average of the weights that teaches where 'teacher' is on.
+    That it predicts and is exported is ours; 0 uses the weights as they are."""
 
     @property
     def learns_unlabelled(self) -> bool:
@@ -138,6 +141,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "paper": {
         "patch": 112,
         "normalisation": "zscore",
+        "known_share": 0.0,
         "rotate": 0.0,
         "rescale": 1.0,
         "intensity": 0.0,

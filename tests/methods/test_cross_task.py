@@ -10,6 +10,7 @@ from torch import nn
 from napari_mtseg.batches.batch import Batch
 from napari_mtseg.domain.annotation import (
     Annotation,
+    Box,
     CompleteRegion,
     ObjectMasks,
     Tags,
@@ -222,7 +223,7 @@ def test_only_images_of_full_masks_count_as_labelled():
 
 
 def test_an_image_of_one_complete_region_is_drawn_with_the_weak_ones():
-    box = CompleteRegion(boxes=((slice(0, 8), slice(0, 8)),))
+    box = CompleteRegion(boxes=(Box(start=(0, 0), stop=(8, 8)),))
     regional = replace(exact(), complete=box)
     maker = method()
     assert maker.targets(exact(), painted=exact()).stratum == "full"

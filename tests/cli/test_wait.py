@@ -95,7 +95,8 @@ def test_a_child_is_asked_trains_into_its_log_and_ends(project):
     log = (run.path / "log.txt").read_text().splitlines()
     sentences = [line.split("  ", 1)[1] for line in log]
     assert sentences[0] == f"run {run.path.name}: baseline, 4 steps on cpu"
-    assert sentences[1].startswith("step 2: validation Dice ")
+    assert sentences[1].startswith("note: A step with 2 patches takes about ")
+    assert sentences[2].startswith("step 2: validation Dice ")
     assert sentences[-1].startswith("done at step 4, validation Dice ")
 
 

@@ -47,6 +47,7 @@ def test_paint_is_counted_over_images():
     paint = summarise([NOTHING, scribbled(1, 2), masked(4, 4, 9), full])
     assert paint == PaintSummary(
         n_images=3,
+        n_unpainted=1,
         n_full=1,
         n_whole=1,
         n_object_pixels=1,

@@ -124,7 +124,7 @@ def test_a_batch_that_does_not_fit_is_told_with_the_one_that_does(monkeypatch):
     told = MemoryEstimates().sentences(method(batch_size=8), images, device=CPU)
     assert told == (
         "A step with 4 patches takes about 4.0 GiB and 1 image with their labels "
-        "0 MiB, of 5.0 GiB of memory that are free.",
+        "1 MiB, of 5.0 GiB of memory that are free.",
         "The memory does not hold 8 patches at once: training goes on with 4 patches "
         "per step.",
     )

@@ -42,8 +42,10 @@ class NamedAnswer:
         """Where the uncertainty comes from, and how much of it there is, in words."""
         if not self.uncertainty_from:
             return ""
-        doubt = f"; doubt{NO_BREAK}{self.doubt:.2f}" if self.knows_doubt else ""
-        told = doubt if self.finds_objects else "; nothing was found"
+        told = ""
+        if self.knows_doubt:
+            doubt = f"; doubt{NO_BREAK}{self.doubt:.2f}"
+            told = doubt if self.finds_objects else "; nothing was found"
         return f"Uncertainty from {self.uncertainty_from}{told}"
 
     @property

@@ -214,8 +214,7 @@ def scores_in_words(answer: ImageAnswer) -> str:
         for name, value in answer.scores.items()
         if math.isfinite(value) and (n or name != "doubt")
     ]
-    found = f"{n:,} object{'' if n == 1 else 's'}" if n else "nothing found"
-    return " · ".join([found, *known])
+    return " · ".join([f"{n:,} object{'' if n == 1 else 's'}", *known])
 
 
 def _number_or(value: float, otherwise: float) -> float:

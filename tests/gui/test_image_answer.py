@@ -115,11 +115,24 @@ def test_it_is_told_where_the_uncertainty_comes_from(qtbot, state, panel):
         state,
         uncertainty_from="20 passes with dropout",
         scores={"doubt": 0.314, "quality": 0.9},
+        found=True,
     )
     panel.show_prediction(folder)
     qtbot.waitUntil(lambda: not panel.isHidden())
     assert said(panel, "uncertainty_from") == (
         "Uncertainty from 20 passes with dropout; doubt 0.31"
+    )
+
+
+def test_doubt_per_object_pixel_is_no_number_where_nothing_was_found(
+    qtbot, state, panel
+):
+    source = "ensemble of 3"
+    folder = predict(state, uncertainty_from=source, scores={"doubt": 46685.0})
+    panel.show_prediction(folder)
+    qtbot.waitUntil(lambda: not panel.isHidden())
+    assert said(panel, "uncertainty_from") == (
+        "Uncertainty from ensemble of 3; nothing was found"
     )
 
 

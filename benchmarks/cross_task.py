@@ -200,7 +200,8 @@ def row_of(name: str, share: float, size: Size, *, paper: bool = False) -> Row:
             "patch_depth": size.patch_depth,
             "batch_size": size.batch,
             "normalisation": "zscore",
-            **({} if paper else {"passes": PASSES}),
+            # As published; the preset has weighed rare classes since.
+            **({} if paper else {"passes": PASSES, "class_weighting": "auto"}),
             **{k: v for k, v in size.augmentation.items() if k in kept},
         },
         paint=size.paint,

@@ -132,6 +132,7 @@ _SMALL: dict[str, Any] = {
     "noise": 0.0,
     "passes": 4,
     "entropy": "on",
+    "class_weighting": "on",
     "adversary_channels": 16,
 }
 

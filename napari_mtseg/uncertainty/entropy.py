@@ -1,14 +1,12 @@
 """Doubt from one prediction: how evenly the probabilities are spread over classes."""
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-SLAB_PIXELS = 1 << 20
-"""pixels that are worked on at a time, so that no second map of an image is made"""
+from napari_mtseg.geometry.slabs import SLAB_PIXELS, slabs
 
 
 def predictive_entropy(
@@ -43,7 +41,8 @@ def predictive_entropy(
     [0.0, 1.0]
     """
     entropy = np.zeros(probabilities.shape[1:], np.float32)
-    for slab in _slabs(entropy.shape):
+    # In parts, so that no second map of an image is made.
+    for slab in slabs(entropy.shape, n_pixels=SLAB_PIXELS):
         for one in probabilities:
             p = one[slab].astype(np.float32)
             entropy[slab] -= p * np.log(np.maximum(p, np.float32(1e-12)))
@@ -76,12 +75,3 @@ def relative_entropy(
         raise ValueError(f"{n_outputs} probabilities per pixel; 2 are the least")
     entropy /= np.float32(math.log(n_outputs))
     return np.clip(entropy, 0, 1, out=entropy)
-
-
-def _slabs(shape: tuple[int, ...]) -> Iterator[slice]:
-    """Cut the first axis so that each part holds about SLAB_PIXELS."""
-    if 0 in shape:
-        return
-    length = max(SLAB_PIXELS // math.prod(shape[1:]), 1)
-    for start in range(0, shape[0], length):
-        yield slice(start, start + length)

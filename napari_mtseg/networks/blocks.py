@@ -83,6 +83,15 @@ def convolution(
     return kind(n_in, n_out, size, padding=pads, dilation=apart, bias=bias)
 
 
+def shrinking_convolution(
+    n_in: int, n_out: int, factors: Sequence[int], *, bias: bool
+) -> Convolution:
+    """Return a convolution of ``factors`` taps per axis with a stride of its size."""
+    kind = nn.Conv2d if len(factors) == 2 else nn.Conv3d
+    taps: Any = tuple(factors)
+    return kind(n_in, n_out, taps, stride=taps, bias=bias)
+
+
 def pointwise_heads(n_in: int, heads: Mapping[str, int], *, ndim: int) -> nn.ModuleDict:
     """Return a 1x1 convolution of ``n_in`` maps per head, by name of the head."""
     return nn.ModuleDict(
@@ -110,7 +119,8 @@ class ConvNormAct(nn.Module):
     """A convolution, 3x3 (3x3x3) by default, normalisation and LeakyReLU.
 
     A slope of 0 is a plain ReLU. Normalisation would take a ``bias`` away again: it is
-    for convolutions without one.
+    for convolutions without one. With ``factors`` the maps shrink by them along each
+    axis, by a stride as large as the convolution.
     """
 
     conv: Convolution
@@ -128,11 +138,15 @@ class ConvNormAct(nn.Module):
         dilation: int | Sequence[int] = 1,
         affine: bool = True,
         bias: bool = False,
+        factors: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
-        self.conv = convolution(
-            n_in, n_out, ndim=ndim, size=size, bias=bias, dilation=dilation
-        )
+        if factors is None:
+            self.conv = convolution(
+                n_in, n_out, ndim=ndim, size=size, bias=bias, dilation=dilation
+            )
+        else:
+            self.conv = shrinking_convolution(n_in, n_out, factors, bias=bias)
         self.norm = normalisation(n_out, ndim=ndim, norm=norm, affine=affine)
         self.act = nn.LeakyReLU(slope, inplace=True)
 

@@ -45,12 +45,18 @@ class EnlargingConv(nn.Module):
     norm: nn.Module
 
     def __init__(
-        self, n_in: int, n_out: int, *, factors: Sequence[int], norm: Norm
+        self,
+        n_in: int,
+        n_out: int,
+        *,
+        factors: Sequence[int],
+        norm: Norm,
+        bias: bool = False,
     ) -> None:
         super().__init__()
         size: tuple[int, ...] = tuple(factors)
         kind = nn.ConvTranspose2d if len(size) == 2 else nn.ConvTranspose3d
-        self.conv = kind(n_in, n_out, size, stride=size, bias=False)  # type: ignore[arg-type]
+        self.conv = kind(n_in, n_out, size, stride=size, bias=bias)  # type: ignore[arg-type]
         self.norm = normalisation(n_out, ndim=len(size), norm=norm)
         self.act = nn.ReLU(inplace=True)
 

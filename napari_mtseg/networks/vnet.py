@@ -192,7 +192,15 @@ class VNetEncoder(nn.Module):
             for level, width in enumerate(widths)
         )
         self.down = nn.ModuleList(
-            ShrinkingConv(widths[level], widths[level + 1], factors=factors, norm=norm)
+            ConvNormAct(
+                widths[level],
+                widths[level + 1],
+                ndim=ndim,
+                norm=norm,
+                slope=RELU,
+                bias=True,
+                factors=factors,
+            )
             for level, factors in enumerate(pools)
         )
 
@@ -242,8 +250,8 @@ class VNetDecoderLevel(nn.Module):
         """``widths`` are the channels of all levels, finest first."""
         super().__init__()
         width = widths[level]
-        self.up = BiasedEnlargingConv(
-            widths[level + 1], width, factors=factors, norm=norm
+        self.up = EnlargingConv(
+            widths[level + 1], width, factors=factors, norm=norm, bias=True
         )
         self.block = _block(level, width, width, ndim=len(factors), norm=norm)
 
@@ -252,29 +260,6 @@ class VNetDecoderLevel(nn.Module):
         up = self.up(deep)
         # in place, the ReLU before the sum would lose what its gradient needs
         return self.block(up + skip if torch.is_grad_enabled() else up.add_(skip))
-
-
-class ShrinkingConv(ConvNormAct):
-    """A convolution whose stride is its size, normalisation and ReLU."""
-
-    def __init__(
-        self, n_in: int, n_out: int, *, factors: Sequence[int], norm: Norm
-    ) -> None:
-        ndim = len(factors)
-        super().__init__(n_in, n_out, ndim=ndim, norm=norm, slope=RELU, size=1)
-        size: tuple[int, ...] = tuple(factors)
-        self.conv = type(self.conv)(n_in, n_out, size, stride=size)  # type: ignore[arg-type]
-
-
-class BiasedEnlargingConv(EnlargingConv):
-    """An :class:`EnlargingConv` that adds a constant per channel."""
-
-    def __init__(
-        self, n_in: int, n_out: int, *, factors: Sequence[int], norm: Norm
-    ) -> None:
-        super().__init__(n_in, n_out, factors=factors, norm=norm)
-        size: tuple[int, ...] = tuple(factors)
-        self.conv = type(self.conv)(n_in, n_out, size, stride=size)  # type: ignore[arg-type]
 
 
 def n_convolutions(level: int) -> int:

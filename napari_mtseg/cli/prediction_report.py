@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_mtseg.cli.output import print_json, say
 from napari_mtseg.cli.progress import progress_bar
+from napari_mtseg.domain.review import DEFAULT_SCORE, SCORES
 
 if TYPE_CHECKING:
     from napari_mtseg.workflows.predict_images import ImageOutcome
@@ -63,6 +64,7 @@ def _as_json(outcome: "ImageOutcome") -> dict[str, object]:
         "disagreeing": list(whole.disagreeing),
         "disagreement": _known(whole.disagreement),
         "doubt": _known(whole.doubt),
+        "scores": outcome.scores,
         "uncertainty_from": outcome.uncertainty_from,
         "files": [str(file) for file in outcome.files],
         "seconds": round(outcome.seconds, 3),
@@ -119,7 +121,22 @@ def _summary(
         )
         source = by_doubt[0].uncertainty_from
         lines.append(f"uncertainty from {source}; most doubt: {named}")
+    elif len(done) > 1:
+        lines.extend(_most_doubtful(done))
     if failed:
         lines.append(f"{len(failed)} failed:")
         lines.extend(f"  {outcome.error}" for outcome in failed)
     return "\n".join(lines)
+
+
+def _most_doubtful(done: "list[ImageOutcome]") -> list[str]:
+    """Return the line that names the images to look at first, if they are known."""
+    scored = [outcome for outcome in done if DEFAULT_SCORE in outcome.scores]
+    scored.sort(key=lambda outcome: -outcome.scores[DEFAULT_SCORE])
+    if not scored:
+        return []
+    named = ", ".join(
+        f"{outcome.name} {outcome.scores[DEFAULT_SCORE]:.2f}"
+        for outcome in scored[:N_NAMED]
+    )
+    return [f"most {SCORES[DEFAULT_SCORE].label}: {named}"]

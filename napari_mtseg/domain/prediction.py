@@ -29,6 +29,18 @@ class Prediction:
     '20 passes with dropout' or 'ensemble of 3', whose mean the prediction is"""
     scores: Mapping[str, float] = field(default_factory=dict)
     """numbers about the image as a whole, by name"""
+    object_scores: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
+    """columns of equal length, a row per object: 'id', 'class', 'size' (pixels),
+    'physical_size', 'boundary_entropy', 'inside_entropy', 'elongation', 'fill'; empty
+    where nothing is known"""
+    slice_scores: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
+    """columns of equal length, a row per plane of a volume: 'plane',
+    'boundary_entropy', 'inside_entropy', 'low_confidence', 'n_object_pixels'"""
+    statistics: Mapping[str, float] = field(default_factory=dict)
+    """what is typical of the objects, to pool over images: 'n', and mean and variance
+    of 'log_size', 'log_elongation' and 'fill'"""
+    descriptor: tuple[float, ...] = ()
+    """what the image looks like, of fixed length; empty where it is not known"""
     present: Mapping[int, float] = field(default_factory=dict)
     """class -> probability that it occurs in the image, where the method tells it
     apart from the class map; else empty"""

@@ -8,17 +8,27 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from napari_mtseg.domain.errors import MemoryShortageError
 from napari_mtseg.geometry.tiles import Mode, Slices, Window, WindowPlan, window_plan
-from napari_mtseg.networks.mean_answers import activated, mean_answers, spread_maps_of
+from napari_mtseg.networks.mean_answers import (
+    SPREAD_OF,
+    activated,
+    mean_answers,
+    spread_maps_of,
+)
+from napari_mtseg.networks.sample_overlap import (
+    OverlapCount,
+    SampleOverlap,
+    owned_parts,
+    within_window,
+)
 from napari_mtseg.networks.samples import Samples
+from napari_mtseg.networks.seams import seam_deviation
 from napari_mtseg.networks.whole_image import WholeImage
 from napari_mtseg.networks.window_memory import bytes_per_window_pixel
 from napari_mtseg.networks.windowed_network import WindowedNetwork
-
-SEAM_CHECKS = 4
-"""Extra windows by which the deviation of blended output is estimated (ours)"""
 
 
 class SliceableImage(Protocol):
@@ -34,7 +44,7 @@ class SliceableImage(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class WindowsInfo:
     """How an image was predicted."""
 
@@ -46,6 +56,8 @@ class WindowsInfo:
     deviation: float
     """largest difference of a probability to that of a window centred where blended
     windows meet, at the places checked; 0 for 'whole' and 'exact'"""
+    overlap: SampleOverlap | None = None
+    """what the segmentations of several answers have in common"""
 
 
 def empty_maps(
@@ -170,8 +182,13 @@ class _Answer:
         return tuple(math.lcm(*grid) for grid in grids)
 
     @torch.inference_mode()
-    def __call__(self, read: Slices) -> dict[str, NDArray[np.float32]]:
-        """Return the answers inside ``read``, by map and head for the whole input."""
+    def __call__(
+        self, read: Slices, *, kept: list[Tensor] | None = None
+    ) -> dict[str, NDArray[np.float32]]:
+        """Return the answers inside ``read``, by map and head for the whole input.
+
+        Of several answers, the classes of each are added to ``kept``.
+        """
         if self.between is not None:
             self.between()
         pixels = np.asarray(self.image[(slice(None), *read)])
@@ -182,7 +199,11 @@ class _Answer:
         activations = self.network.activations
         if self.samples is not None:
             means = mean_answers(
-                self.samples(x), self.heads, activations, between=self.between
+                self.samples(x),
+                self.heads,
+                activations,
+                between=self.between,
+                kept=kept,
             )
             return {name: mean.cpu().numpy() for name, mean in means.items()}
         logits = self.network(x)
@@ -207,15 +228,33 @@ def _filled(
     if is_blended:
         for one in maps.values():
             one[...] = 0
-    for window in plan.windows:
-        answers = answer(window.read)
+    overlap = OverlapCount()
+    for window, own in zip(plan.windows, owned_parts(plan.windows), strict=True):
+        kept: list[Tensor] = []
+        answers = answer(window.read, kept=kept)
+        if kept:
+            n_outputs = len(answers[SPREAD_OF])
+            overlap.add(kept, within_window(own, window), n_outputs=n_outputs)
         whole.hear(answers, window)
         _write(maps, answers, window)
     return WindowsInfo(
         mode=plan.mode,
         n_windows=len(plan.windows),
         overhead=plan.overhead,
-        deviation=_seam_deviation(answer, maps, plan) if is_blended else 0.0,
+        deviation=_deviation(answer, maps, plan) if is_blended else 0.0,
+        overlap=overlap.total(),
+    )
+
+
+def _deviation(
+    answer: _Answer, maps: Mapping[str, NDArray[Any]], plan: WindowPlan
+) -> float:
+    heads = set(maps) & set(answer.network.head_channels)
+    return seam_deviation(
+        answer,
+        {name: maps[name] for name in heads},
+        [window.read for window in plan.windows],
+        grid=answer.size_multiple,
     )
 
 
@@ -230,6 +269,8 @@ def _plan(answer: _Answer, memory_budget_bytes: int) -> WindowPlan:
         device=answer.device,
         samples=answer.samples,
     )
+    if answer.samples is not None:
+        per_pixel += answer.samples.n  # the classes that each answers, a byte each
     plan = window_plan(
         shape,
         max_pixels=int(memory_budget_bytes / per_pixel),
@@ -260,41 +301,3 @@ def _write(
         else:
             weighted = probabilities * window.weight()
             maps[name][target] += weighted.astype(maps[name].dtype)
-
-
-def _seam_deviation(
-    answer: _Answer,
-    maps: Mapping[str, NDArray[Any]],
-    plan: WindowPlan,
-) -> float:
-    """Compare with windows that are centred where blended windows meet."""
-    step = max(len(plan.windows) // SEAM_CHECKS, 1)
-    shape, grids = answer.image.shape[1:], answer.size_multiple
-    largest = 0.0
-    for window in plan.windows[::step][:SEAM_CHECKS]:
-        axes = [
-            _centred_on_seam(part, size, grid)
-            for part, size, grid in zip(window.read, shape, grids, strict=True)
-        ]
-        read, centre, inside = zip(*axes, strict=True)
-        answers = answer(read)
-        for name in set(maps) & set(answer.network.head_channels):
-            blended = maps[name][(slice(None), *centre)].astype(np.float32)
-            difference = np.abs(answers[name][(slice(None), *inside)] - blended)
-            largest = max(largest, float(difference.max()))
-    return largest
-
-
-def _centred_on_seam(part: slice, size: int, grid: int) -> tuple[slice, slice, slice]:
-    """Return what to read, its middle half, and that in the window's own pixels."""
-    length = part.stop - part.start
-    # where windows overlap by half, their weights are equal a quarter from the centre
-    start = part.start + max(length // 4 // grid, 1) * grid
-    start = max(min(start, (size - length) // grid * grid), 0)
-    length = min(length, size - start)
-    quarter = length // 4
-    return (
-        slice(start, start + length),
-        slice(start + quarter, start + length - quarter),
-        slice(quarter, length - quarter),
-    )

@@ -6,12 +6,13 @@ import torch
 from torch import Tensor
 
 from napari_mtseg.networks.pooled_network import Activation
+from napari_mtseg.networks.sample_overlap import most_probable_class
 from napari_mtseg.networks.samples import EXPECTED_ENTROPY, VARIANCE
 
 SPREAD_MAPS = (EXPECTED_ENTROPY, VARIANCE)
 """maps that only several answers have"""
 
-_SPREAD_OF = "segmentation"
+SPREAD_OF = "segmentation"
 """head whose answers are compared"""
 
 
@@ -36,8 +37,8 @@ def spread_maps_of(
     heads: Iterable[str], activations: Mapping[str, Activation]
 ) -> tuple[str, ...]:
     """Return SPREAD_MAPS where a segmentation by a softmax is among the heads."""
-    is_softmax = activations.get(_SPREAD_OF, "softmax") == "softmax"
-    return SPREAD_MAPS if is_softmax and _SPREAD_OF in set(heads) else ()
+    is_softmax = activations.get(SPREAD_OF, "softmax") == "softmax"
+    return SPREAD_MAPS if is_softmax and SPREAD_OF in set(heads) else ()
 
 
 @torch.no_grad()
@@ -47,6 +48,7 @@ def mean_answers(
     activations: Mapping[str, Activation],
     *,
     between: Callable[[], None] | None = None,
+    kept: list[Tensor] | None = None,
 ) -> dict[str, Tensor]:
     """Return the mean of several answers for one input, and their spread.
 
@@ -63,6 +65,9 @@ def mean_answers(
         Of heads that do not classify; all others are 'softmax'.
     between : callable, optional
         Called between two answers; what it raises ends it all.
+    kept : list, optional
+        Where the answers have a spread, the most probable class of each pixel in each
+        answer, ([Z,] Y, X) uint8, is added to it.
 
     Returns
     -------
@@ -87,7 +92,9 @@ def mean_answers(
             between()
         for name in names:
             output = logits.pop(name)[0].float()
-            if spread and name == _SPREAD_OF:
+            if spread and name == SPREAD_OF:
+                if kept is not None:
+                    kept.append(most_probable_class(output))
                 answer = _take_spread(output, n, means.get(name), totals)
             else:
                 answer = activated(output, activations.get(name, "softmax"))

@@ -7,6 +7,7 @@
       instances.tif             uint32 object id, 0 background
       probabilities.tif         float16 (classes + 1, [Z,] Y, X)
       NAME.tif                  further maps
+      objects.csv, slices.csv   scores of each object, and of each plane of a volume
       prediction.json           class of each object, scores, maps, which answers the
                                 uncertainty comes from, and what is said of the image
                                 as a whole; written last
@@ -19,7 +20,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -30,6 +31,13 @@ from numpy.typing import NDArray
 
 from napari_mtseg.domain.errors import ProjectError
 from napari_mtseg.domain.prediction import ONE_PASS, Prediction
+from napari_mtseg.storage.score_tables import (
+    OBJECTS,
+    SLICES,
+    load_object_scores,
+    load_slice_scores,
+    save_table,
+)
 from napari_mtseg.storage.stored_array import DECODER_ERRORS
 from napari_mtseg.storage.write import clear_write_errors, read_json, write_json
 
@@ -62,6 +70,12 @@ class ImageAnswer:
     """scenes as they were called then; empty where that is not known"""
     uncertainty_from: str = ONE_PASS
     """which answers the uncertainty comes from, in words"""
+    statistics: Mapping[str, float] = field(default_factory=dict)
+    """what is typical of the objects: see
+    :func:`~napari_mtseg.geometry.outliers.object_statistics`; empty where that is not
+    known"""
+    descriptor: tuple[float, ...] = ()
+    """what the image looks like, of fixed length; empty where that is not known"""
 
     @property
     def tells(self) -> bool:
@@ -113,6 +127,8 @@ def save_prediction(  # noqa: PLR0913 - what a prediction alone does not know
                 old.unlink()
     for name, values in maps.items():
         _write_map(folder / f"{name}.tif", values)
+    save_table(folder / OBJECTS, prediction.object_scores)
+    save_table(folder / SLICES, prediction.slice_scores)
     facts = {
         "format_version": FORMAT_VERSION,
         "spacing": list(spacing),
@@ -132,6 +148,8 @@ def save_prediction(  # noqa: PLR0913 - what a prediction alone does not know
         "scenes": [float(p) for p in prediction.scenes],
         "class_names": list(class_names),
         "scene_names": list(scene_names),
+        "statistics": {k: float(v) for k, v in prediction.statistics.items()},
+        "descriptor": [float(value) for value in prediction.descriptor],
     }
     write_json(folder / FACTS, facts)
 
@@ -154,6 +172,10 @@ def load_prediction(folder: Path) -> Prediction:
         maps=maps,
         uncertainty_from=_uncertainty_from(facts),
         scores=_numbers(facts["scores"]),
+        object_scores=load_object_scores(folder),
+        slice_scores=load_slice_scores(folder),
+        statistics=_numbers(facts.get("statistics", {})),
+        descriptor=_descriptor(facts),
         present=_present(facts),
         scenes=_scenes(facts),
     )
@@ -162,8 +184,8 @@ def load_prediction(folder: Path) -> Prediction:
 def load_answer(folder: Path) -> ImageAnswer:
     """Read what a saved prediction says of its image; no map is opened.
 
-    Predictions of older versions say nothing of classes and scenes, and their
-    uncertainty comes from one pass.
+    Predictions of older versions say nothing of classes, scenes, statistics and looks,
+    and their uncertainty comes from one pass.
 
     Raises
     ------
@@ -182,6 +204,8 @@ def load_answer(folder: Path) -> ImageAnswer:
             class_names=tuple(str(name) for name in facts.get("class_names", ())),
             scene_names=tuple(str(name) for name in facts.get("scene_names", ())),
             uncertainty_from=_uncertainty_from(facts),
+            statistics=_numbers(facts.get("statistics", {})),
+            descriptor=_descriptor(facts),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ProjectError(
@@ -282,6 +306,10 @@ def _present(facts: dict[str, Any]) -> dict[int, float]:
 
 def _scenes(facts: dict[str, Any]) -> tuple[float, ...]:
     return tuple(_number(p) for p in facts.get("scenes", ()))
+
+
+def _descriptor(facts: dict[str, Any]) -> tuple[float, ...]:
+    return tuple(_number(value) for value in facts.get("descriptor", ()))
 
 
 def _uncertainty_from(facts: dict[str, Any]) -> str:

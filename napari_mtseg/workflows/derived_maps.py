@@ -10,7 +10,7 @@ from napari_mtseg.domain.prediction import Prediction
 from napari_mtseg.instances.components import contours_of, outline_distance
 from napari_mtseg.networks.samples import EXPECTED_ENTROPY, VARIANCE
 from napari_mtseg.uncertainty.entropy import predictive_entropy, relative_entropy
-from napari_mtseg.uncertainty.samples import image_doubt, mutual_information
+from napari_mtseg.uncertainty.samples import mutual_information
 
 DERIVED_MAPS = ("contours", "distance", "uncertainty")
 """maps that are computed from the prediction itself, whatever the method"""
@@ -48,38 +48,52 @@ def sampled_maps(outputs: dict[str, NDArray[Any]]) -> Maps:
     }
 
 
+def doubt_maps(prediction: Prediction, sampled: Maps) -> Maps:
+    """Return the maps of doubt of a prediction; 'uncertainty' is always among them.
+
+    It is the entropy of the softmax output, or of its mean over several answers, which
+    is not calibrated; see
+    :func:`~napari_mtseg.uncertainty.entropy.predictive_entropy`.
+
+    Parameters
+    ----------
+    prediction : Prediction
+        What a method made of one answer, or of the mean of several.
+    sampled : mapping of str to array
+        From :func:`sampled_maps`.
+    """
+    if "uncertainty" in sampled:
+        return sampled
+    return {"uncertainty": predictive_entropy(prediction.probabilities)}
+
+
 def with_derived_maps(
     prediction: Prediction,
     *,
     maps: Collection[str],
     spacing: tuple[float, ...],
-    sampled: Maps | None = None,
+    doubts: Maps,
 ) -> Prediction:
     """Return a prediction with some of the derived maps added; it keeps its own.
-
-    'uncertainty' is the entropy of the softmax output, or of its mean over several
-    answers, which is not calibrated; see
-    :func:`~napari_mtseg.uncertainty.entropy.predictive_entropy`. Where it is known,
-    the score 'doubt' sums it up.
 
     Parameters
     ----------
     prediction : Prediction
         What a method made of one answer, or of the mean of several.
     maps : collection of str
-        Of DERIVED_MAPS and, with ``sampled``, SAMPLED_MAPS.
+        Of DERIVED_MAPS and, of several answers, SAMPLED_MAPS.
     spacing : tuple of float
         Voxel size along ([Z,] Y, X).
-    sampled : mapping of str to array, optional
-        From :func:`sampled_maps`.
+    doubts : mapping of str to array
+        From :func:`doubt_maps`.
 
     Raises
     ------
     ValueError
         If a name is none of these and the prediction has no such map.
     """
-    doubts = dict(sampled or {})
-    known = (*DERIVED_MAPS, *(SAMPLED_MAPS if doubts else ()), *prediction.maps)
+    is_sampled = EXPECTED_ENTROPY in doubts
+    known = (*DERIVED_MAPS, *(SAMPLED_MAPS if is_sampled else ()), *prediction.maps)
     if unknown := set(maps) - set(known):
         raise ValueError(f"{sorted(unknown)} are none of {known}")
     added: dict[str, NDArray[Any]] = {}
@@ -87,14 +101,9 @@ def with_derived_maps(
         added["contours"] = contours_of(prediction.instances)
     if "distance" in maps:
         added["distance"] = outline_distance(prediction.instances, spacing=spacing)
-    if "uncertainty" in maps and not doubts:
-        doubts["uncertainty"] = predictive_entropy(prediction.probabilities)
     if "mutual_information" in maps:
-        doubts["mutual_information"] = mutual_information(
+        added["mutual_information"] = mutual_information(
             doubts["uncertainty"], doubts[EXPECTED_ENTROPY]
         )
-    scores = dict(prediction.scores)
-    if "uncertainty" in doubts:
-        scores["doubt"] = image_doubt(doubts["uncertainty"], prediction.instances)
     added |= {name: doubts[name] for name in doubts if name in maps}
-    return replace(prediction, maps={**prediction.maps, **added}, scores=scores)
+    return replace(prediction, maps={**prediction.maps, **added})

@@ -13,6 +13,7 @@ from napari_mtseg.networks.inference import (
     apply_in_windows,
 )
 from napari_mtseg.networks.prepared import prepared_for_inference
+from napari_mtseg.networks.sample_overlap import SampleOverlap
 from napari_mtseg.networks.samples import Ensemble, MonteCarloDropout, Samples
 from napari_mtseg.networks.windowed_network import WindowedNetwork
 
@@ -84,6 +85,11 @@ class Predictor:
     def description(self) -> str:
         """Where the answers come from, in words, for example 'one pass'."""
         return "one pass" if self._samples is None else self._samples.description
+
+    @property
+    def overlap(self) -> SampleOverlap | None:
+        """What several answers for the last image have in common; None of one."""
+        return None if self.info is None else self.info.overlap
 
     def __call__(
         self,

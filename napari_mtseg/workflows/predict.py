@@ -19,6 +19,7 @@ from napari_mtseg.workflows.array_image import SliceableArray, image_of_array
 from napari_mtseg.workflows.derived_maps import (
     DERIVED_MAPS,
     SAMPLED_MAPS,
+    doubt_maps,
     sampled_maps,
     with_derived_maps,
 )
@@ -28,9 +29,11 @@ from napari_mtseg.workflows.image_fit import check_fits, voxel_notices
 from napari_mtseg.workflows.network_input import (
     CheckedNormalisation,
     NetworkPixels,
+    NormalisedPixels,
     normalisation_for,
 )
 from napari_mtseg.workflows.network_outputs import Predictor
+from napari_mtseg.workflows.quality_scores import with_descriptor, with_scores
 from napari_mtseg.workflows.trained_model import (
     Source,
     facts_and_weights,
@@ -154,7 +157,8 @@ class Model:
             ``maps['uncertainty']`` the entropy of the softmax output, 0..1, which is
             not calibrated. Of several answers all this is said of their mean, and
             ``maps`` also has 'expected_entropy' and 'mutual_information', whose sum
-            is the uncertainty, and 'variance'.
+            is the uncertainty, and 'variance'. Its scores say how doubtful the image,
+            its objects and its planes are, whichever maps are wanted.
 
         Raises
         ------
@@ -172,9 +176,17 @@ class Model:
         return self.predict_image(image, maps=maps)
 
     def predict_image(
-        self, image: Image, *, maps: Collection[str] | None = None
+        self,
+        image: Image,
+        *,
+        maps: Collection[str] | None = None,
+        expected: bool = True,
     ) -> Prediction:
-        """Segment an opened image, as :meth:`predict`; pixels are read as needed."""
+        """Segment an opened image, as :meth:`predict`; pixels are read as needed.
+
+        ``expected`` is False of an image that is known to hold no object: then finding
+        none is not the worst.
+        """
         check_fits(image, self.info)
         self._check_memory(image)
         pixels = NetworkPixels(image.pixels, self.info.colour)
@@ -186,12 +198,18 @@ class Model:
         sampled = sampled_maps(outputs)
         found = self._method.interpret(outputs)
         del outputs  # as large as all that is still to come
-        return with_derived_maps(
+        doubts, spacing = doubt_maps(found, sampled), image.info.spacing
+        found = with_scores(
             replace(found, uncertainty_from=self.uncertainty_from),
-            maps=self.derived_maps if maps is None else maps,
-            spacing=image.info.spacing,
-            sampled=sampled,
+            uncertainty=doubts["uncertainty"],
+            spacing=spacing,
+            overlap=self._predictor.overlap,
+            expected=expected,
         )
+        seen = NormalisedPixels(pixels, normalise)
+        found = with_descriptor(found, seen, doubts["uncertainty"])
+        chosen = self.derived_maps if maps is None else maps
+        return with_derived_maps(found, maps=chosen, spacing=spacing, doubts=doubts)
 
     def notices(self, image: ImageInfo) -> tuple[str, ...]:
         """Return what the user should know before this image is predicted."""

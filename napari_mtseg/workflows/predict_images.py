@@ -20,7 +20,9 @@ from napari_mtseg.domain.errors import (
 from napari_mtseg.domain.image import Image
 from napari_mtseg.domain.prediction import ONE_PASS, Prediction
 from napari_mtseg.domain.project import ImageEntry
+from napari_mtseg.domain.review import known_scores
 from napari_mtseg.storage.image_files import open_image
+from napari_mtseg.storage.image_tags import tags_of
 from napari_mtseg.storage.locks import FolderLock
 from napari_mtseg.storage.prediction_files import save_prediction
 from napari_mtseg.storage.project import Project
@@ -51,6 +53,8 @@ class ImageOutcome:
     """class name -> number of objects"""
     whole: WholeImage = field(default_factory=WholeImage)
     """what is said of the image as a whole"""
+    scores: dict[str, float] = field(default_factory=dict)
+    """of :data:`~napari_mtseg.domain.review.SCORES`, those that are known"""
     uncertainty_from: str = ONE_PASS
     """which answers the uncertainty comes from, in words"""
     files: tuple[Path, ...] = ()
@@ -213,6 +217,13 @@ def images_of_split(project: Project, split: str) -> tuple[ImageEntry, ...]:
     return found
 
 
+def are_objects_expected(project: Project, entry: ImageEntry) -> bool:
+    """Return False if a person said of every class that the image holds none."""
+    present = tags_of(project, entry).present
+    classes = range(1, project.info.n_classes + 1)
+    return any(present.get(c, True) for c in classes)
+
+
 def _outcome_of(predicted: Callable[[], ImageOutcome], name: str) -> ImageOutcome:
     """Return what ``predicted`` returns, or why it could not.
 
@@ -255,7 +266,8 @@ def _entry_predicted(
     maps: Collection[str] | None,
 ) -> ImageOutcome:
     image = project.open_image(entry)
-    found = model.predict_image(image, maps=maps)
+    expected = are_objects_expected(project, entry)
+    found = model.predict_image(image, maps=maps, expected=expected)
     save_prediction(
         folder,
         found,
@@ -277,6 +289,7 @@ def _done(
         notices=model.notices(image.info),
         n_objects={name: count[c] for c, name in model.class_names.items()},
         whole=_whole_image(found, model),
+        scores=known_scores(found.scores),
         uncertainty_from=found.uncertainty_from,
         files=files,
     )

@@ -282,3 +282,12 @@ def test_of_a_model_that_tells_nothing_nothing_is_said(model: Path, tmp_path: Pa
     (found,) = json.loads(run(*words, "--json").stdout)["predicted"]
     assert (found["scene"], found["scenes"], found["present"]) == (None, {}, {})
     assert found["disagreement"] is None
+
+
+def test_the_images_to_look_at_first_are_named_with_their_scores(project: Project):
+    found = json.loads(run("predict", project.path, "--json").stdout)["predicted"]
+    doubts = {one["image"]: one["scores"]["boundary_entropy"] for one in found}
+    assert len(doubts) == 3
+    in_order = sorted(doubts, key=lambda name: -doubts[name])
+    named = ", ".join(f"{name} {doubts[name]:.2f}" for name in in_order)
+    assert f"most doubt at outlines: {named}" in run("predict", project.path).stderr

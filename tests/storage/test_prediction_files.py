@@ -194,3 +194,34 @@ def test_the_uncertainty_of_older_predictions_comes_from_one_pass(tmp_path):
     file.write_text(json.dumps(facts))
     assert load_prediction(tmp_path).uncertainty_from == "one pass"
     assert load_answer(tmp_path).uncertainty_from == "one pass"
+
+
+def test_scores_of_objects_and_planes_and_looks_come_back(tmp_path):
+    told = replace(
+        prediction_of((2, 3, 4)),
+        object_scores={"id": np.array([7, 2**32 - 1]), "fill": np.array([0.5, 1.0])},
+        slice_scores={"plane": np.arange(2.0)},
+        statistics={"n": 2.0, "fill_mean": 0.75},
+        descriptor=(0.25, -0.5),
+    )
+    save(tmp_path / "p", told)
+    loaded, answer = load_prediction(tmp_path / "p"), load_answer(tmp_path / "p")
+    for name, values in told.object_scores.items():
+        assert loaded.object_scores[name].tolist() == values.tolist()
+    assert loaded.slice_scores["plane"].tolist() == [0, 1]
+    assert loaded.statistics == answer.statistics == told.statistics
+    assert loaded.descriptor == answer.descriptor == told.descriptor
+    save(tmp_path / "p", prediction_of((3, 4)))
+    assert not list((tmp_path / "p").glob("*.csv"))
+
+
+def test_predictions_of_older_versions_say_nothing_of_statistics(tmp_path):
+    save(tmp_path / "p", prediction_of((3, 4)))
+    file = tmp_path / "p" / "prediction.json"
+    facts = json.loads(file.read_text())
+    del facts["statistics"], facts["descriptor"]
+    file.write_text(json.dumps(facts))
+    loaded, answer = load_prediction(tmp_path / "p"), load_answer(tmp_path / "p")
+    for found in (loaded, answer):
+        assert (dict(found.statistics), found.descriptor) == ({}, ())
+    assert (loaded.object_scores, loaded.slice_scores) == ({}, {})

@@ -41,6 +41,7 @@ class ScoredSplit(StrEnum):
 
     test = "test"
     validate = "validate"
+    held_out = "held-out"
     train = "train"
     all = "all"
 
@@ -58,16 +59,28 @@ def run_evaluate(  # noqa: PLR0913 - one argument per option
         ),
     ] = None,
     split: Annotated[
-        ScoredSplit, typer.Option(help="Which images are scored.")
+        ScoredSplit,
+        typer.Option(help="Which images are scored; held-out: validate and test."),
     ] = ScoredSplit.test,
     mask_values: MaskMeaning = ValuesChoice.objects,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for per_image.csv, per_object.csv and evaluation.json.",
+            help="Folder for per_image.csv, per_object.csv, evaluation.json, "
+            "scores.csv and scores.png.",
             metavar="DIR",
         ),
     ] = None,
+    failure_below: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            help="A result failed if its Dice, mean over classes, is below this; "
+            "asks how well the scores of doubt find failures.",
+            metavar="DICE",
+        ),
+    ] = 0.8,
     seed: Annotated[
         int, typer.Option(min=0, help="Seed of the bootstrap intervals.")
     ] = 0,
@@ -77,18 +90,17 @@ def run_evaluate(  # noqa: PLR0913 - one argument per option
 ) -> None:
     """Score predictions against held-out masks, with 95 % intervals over images.
 
-    Run `mtseg predict` first.
+    And say how well the scores of doubt find the results that failed; on held-out
+    images the window shows it too. Run `mtseg predict` first.
 
     Example: `mtseg evaluate cells.mtseg --masks test_masks --out scores`
     """
+    from napari_mtseg.cli.score_check_table import show_score_check
     from napari_mtseg.storage.project import Project
     from napari_mtseg.workflows.evaluate import evaluate_project
-    from napari_mtseg.workflows.evaluation_tables import (
-        as_json as json_of,
-    )
-    from napari_mtseg.workflows.evaluation_tables import (
-        write_evaluation,
-    )
+    from napari_mtseg.workflows.evaluation_tables import as_json as json_of
+    from napari_mtseg.workflows.evaluation_tables import write_evaluation
+    from napari_mtseg.workflows.score_check import check_of_run
 
     opened = Project.open(project)
     with progress_bar("scoring") as progress:
@@ -101,14 +113,16 @@ def run_evaluate(  # noqa: PLR0913 - one argument per option
             seed=seed,
             progress=progress,
         )
+    check = check_of_run(opened, evaluation, failure_below=failure_below)
     if as_json:
-        print_json(_without_nan(json_of(evaluation)))
+        print_json(_without_nan(json_of(evaluation, check=check)))
     else:
         _show(evaluation)
-    for notice in evaluation.notices:
+        show_score_check(check)
+    for notice in (*evaluation.notices, *check.notices):
         say(f"note: {notice}")
     if out is not None:
-        for file in write_evaluation(evaluation, out):
+        for file in write_evaluation(evaluation, out, check=check):
             say(f"wrote {file}")
 
 

@@ -4,26 +4,25 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_mtseg.domain.annotation import UNPAINTED, ObjectMasks
-from napari_mtseg.domain.errors import ProjectError, RunError
 from napari_mtseg.domain.prediction import Prediction
-from napari_mtseg.domain.project import ImageEntry, Split
+from napari_mtseg.domain.project import ImageEntry
 from napari_mtseg.domain.targets import BACKGROUND
-from napari_mtseg.metrics.object_distances import ObjectDistances, object_distances
-from napari_mtseg.metrics.objects import FOUND_SHARE, ObjectMatching, match_objects
-from napari_mtseg.metrics.overlap import count_overlap
-from napari_mtseg.metrics.surface import surface_distances
-from napari_mtseg.storage.prediction_files import has_prediction, load_prediction
+from napari_mtseg.metrics.calibration import pixel_reliability
+from napari_mtseg.metrics.object_distances import object_distances
+from napari_mtseg.metrics.objects import match_objects
+from napari_mtseg.storage.prediction_files import load_prediction
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.run_folder import find_run
 from napari_mtseg.targets.presence import occurring_classes
 from napari_mtseg.uncertainty.disagreement import disagreeing_classes
+from napari_mtseg.workflows.class_scores import class_scores, object_scores
 from napari_mtseg.workflows.mask_files import MaskValues
+from napari_mtseg.workflows.scored_images import check_predicted, images_to_score
 from napari_mtseg.workflows.scores import (
     ClassScores,
     Evaluation,
@@ -86,14 +85,14 @@ def evaluate_masks(  # noqa: PLR0913 - two answers and what they need
         theirs = np.where(inside & (truth_classes == c), truth, UNPAINTED)
         matching = match_objects(ours, theirs)
         distances = object_distances(ours, theirs, matching, spacing=spacing)
-        classes[c] = _class_scores(
+        classes[c] = class_scores(
             inside & (prediction.classes == c),
             theirs != UNPAINTED,
             matching,
             object_hausdorff=distances.hausdorff,
             spacing=spacing,
         )
-        rows.extend(_object_rows(c, matching, distances))
+        rows.extend(object_scores(c, matching, distances))
     return ImageScores(
         image_id=image_id, name=name, classes=classes, objects=tuple(rows)
     )
@@ -146,7 +145,7 @@ def evaluate_project(  # noqa: PLR0913 - one argument per choice of the user
     run_name: str | None = None,
     masks: Path | None = None,
     *,
-    split: Split | str = "test",
+    split: str = "test",
     values: MaskValues = "objects",
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
@@ -162,8 +161,8 @@ def evaluate_project(  # noqa: PLR0913 - one argument per choice of the user
     masks : Path, optional
         Folder of complete masks, named like the images. Without it, the project's
         full masks count, inside their complete regions; accepted predictions never.
-    split : {'test', 'validate', 'train', 'all'}
-        Which images.
+    split : {'test', 'validate', 'held-out', 'train', 'all'}
+        Which images; 'held-out' are validate and test.
     values : {'objects', 'classes'}
         What the values of the masks mean.
     seed : int
@@ -187,16 +186,17 @@ def evaluate_project(  # noqa: PLR0913 - one argument per choice of the user
     """
     found_run = find_run(project.path, run_name)
     run = found_run.path.name
-    entries = _of_split(project, split)
+    entries = images_to_score(project, split)
     truth = (
         PaintedTruth(project, entries, split)
         if masks is None
         else FileTruth(project, entries, Path(masks), values)
     )
     folder = project.path / "predictions" / run
-    _check_predicted(project, run, truth.entries, split)
+    check_predicted(project, run, truth.entries)
     scores = []
     for entry in truth.entries:
+        scene = _scene_of(entry, project, found_run.info.scenes)
         exact, known = truth.of(entry)
         prediction = load_prediction(folder / entry.id)
         found = evaluate_masks(
@@ -209,8 +209,8 @@ def evaluate_project(  # noqa: PLR0913 - one argument per choice of the user
             image_id=entry.id,
             name=entry.name,
         )
-        scene = _scene_of(entry, project, found_run.info.scenes)
-        scores.append(with_answers(found, prediction, exact, scene=scene, known=known))
+        found = with_answers(found, prediction, exact, scene=scene, known=known)
+        scores.append(_with_doubt(found, prediction, exact, known=known))
         if progress is not None:
             progress(len(scores), len(truth.entries))
     return Evaluation(
@@ -225,6 +225,33 @@ def evaluate_project(  # noqa: PLR0913 - one argument per choice of the user
     )
 
 
+def _with_doubt(
+    scores: ImageScores,
+    prediction: Prediction,
+    exact: ObjectMasks,
+    *,
+    known: NDArray[np.bool_] | None,
+) -> ImageScores:
+    """Add the scores of doubt, and right pixels by how sure the network was."""
+    truth = exact.class_map()
+    everywhere = known is None or bool(known.all())
+    called = prediction.classes != BACKGROUND
+    pixels, object_pixels = (
+        pixel_reliability(
+            prediction.probabilities, prediction.classes, truth, counted=counted
+        )
+        for counted in (known, called if known is None else called & known)
+    )
+    return replace(
+        scores,
+        doubts=dict(prediction.scores),
+        uncertainty_from=prediction.uncertainty_from,
+        is_known_everywhere=everywhere,
+        pixels=pixels,
+        object_pixels=object_pixels,
+    )
+
+
 def _scene_of(entry: ImageEntry, project: Project, told: Sequence[str]) -> int | None:
     """Return the place of an image's scene among those that a run tells, by name."""
     tagged = project.annotation(entry).tags.scene
@@ -232,100 +259,6 @@ def _scene_of(entry: ImageEntry, project: Project, told: Sequence[str]) -> int |
         return None
     name = project.info.scenes[tagged]
     return told.index(name) if name in told else None
-
-
-def _class_scores(
-    ours: NDArray[np.bool_],
-    theirs: NDArray[np.bool_],
-    matching: ObjectMatching,
-    *,
-    object_hausdorff: float,
-    spacing: tuple[float, ...],
-) -> ClassScores:
-    counts = count_overlap(ours, theirs)
-    surface = surface_distances(ours, theirs, spacing=spacing)
-    return ClassScores(
-        dice=counts.dice,
-        jaccard=counts.jaccard,
-        precision=counts.precision,
-        recall=counts.recall,
-        ravd=counts.relative_volume_difference,
-        hausdorff=surface.hausdorff,
-        hausdorff95=surface.hausdorff95,
-        asd=surface.mean_to_reference,
-        assd=surface.symmetric_mean,
-        object_dice=matching.dice,
-        object_hausdorff=object_hausdorff,
-        object_f1=matching.f1,
-        n_predicted=matching.predicted.ids.size,
-        n_reference=matching.reference.ids.size,
-        one_empty=surface.one_empty,
-        both_empty=surface.both_empty,
-    )
-
-
-def _object_rows(
-    class_id: int, matching: ObjectMatching, distances: ObjectDistances
-) -> list[ObjectScores]:
-    """Rows of all reference objects, then of the predicted ones that overlap none."""
-    exact, found = matching.reference, matching.predicted
-    covers = found.overlaps >= FOUND_SHARE * found.partner_sizes
-    answered = {int(i) for i in found.partners[covers & (found.partners != UNPAINTED)]}
-    rows = [
-        ObjectScores(
-            class_id=class_id,
-            reference=int(exact.ids[i]),
-            prediction=int(exact.partners[i]) or None,
-            size=int(exact.sizes[i]),
-            partner_size=int(exact.partner_sizes[i]),
-            dice=float(exact.dice[i]),
-            hausdorff=float(distances.reference[i]),
-            found=int(exact.ids[i]) in answered,
-        )
-        for i in range(exact.ids.size)
-    ]
-    rows.extend(
-        ObjectScores(
-            class_id=class_id,
-            reference=None,
-            prediction=int(found.ids[i]),
-            size=int(found.sizes[i]),
-            partner_size=0,
-            dice=0.0,
-            hausdorff=float(distances.predicted[i]),
-            found=False,
-        )
-        for i in np.flatnonzero(found.partners == UNPAINTED)
-    )
-    return rows
-
-
-def _of_split(project: Project, split: str) -> list[ImageEntry]:
-    project.n_channels()
-    if split not in {*get_args(Split), "all"}:
-        raise ProjectError(
-            f"There is no split '{split}'. Choose train, validate, test or all."
-        )
-    entries = [e for e in project.images if split in {e.split, "all"}]
-    if not entries:
-        raise ProjectError(
-            f"The project '{project.info.name}' has no images of split '{split}'. "
-            "Choose another with --split, or set the split with 'mtseg project split'."
-        )
-    return entries
-
-
-def _check_predicted(
-    project: Project, run: str, entries: Sequence[ImageEntry], split: str
-) -> None:
-    folder = project.path / "predictions" / run
-    missing = [e for e in entries if not has_prediction(folder / e.id)]
-    if missing:
-        raise RunError(
-            f"Run '{run}' has not predicted '{missing[0].name}' ({len(missing)} of "
-            f"{len(entries)} images are missing). First run 'mtseg predict "
-            f"{project.path.name} --run {run} --split {split}'."
-        )
 
 
 def _unit_notices(entries: Sequence[ImageEntry]) -> tuple[str, ...]:

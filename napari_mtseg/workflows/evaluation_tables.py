@@ -7,18 +7,29 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from napari_mtseg.storage.score_checks import (
+    BEST,
+    CHANCE,
+    SHARES,
+    ScoreCheck,
+    score_label,
+)
 from napari_mtseg.storage.write import (
     clear_write_errors,
     write_bytes_atomically,
     write_json,
 )
+from napari_mtseg.workflows.score_picture import save_score_picture
 from napari_mtseg.workflows.scores import Evaluation
 
 
-def write_evaluation(evaluation: Evaluation, folder: Path) -> tuple[Path, ...]:
+def write_evaluation(
+    evaluation: Evaluation, folder: Path, *, check: ScoreCheck | None = None
+) -> tuple[Path, ...]:
     """Write ``per_image.csv``, ``per_object.csv`` and ``evaluation.json``.
 
-    Undefined values are empty in CSV and null in JSON.
+    With a check of the scores also ``scores.csv`` and ``scores.png``. Undefined values
+    are empty in CSV and null in JSON.
 
     Returns
     -------
@@ -36,10 +47,16 @@ def write_evaluation(evaluation: Evaluation, folder: Path) -> tuple[Path, ...]:
         "per_image.csv": image_rows(evaluation),
         "per_object.csv": object_rows(evaluation),
     }
+    if check is not None:
+        tables["scores.csv"] = score_rows(check)
     for name, rows in tables.items():
         write_bytes_atomically(folder / name, _csv(rows).encode())
-    write_json(folder / "evaluation.json", as_json(evaluation))
-    return (*(folder / name for name in tables), folder / "evaluation.json")
+    write_json(folder / "evaluation.json", as_json(evaluation, check=check))
+    others = ["evaluation.json"]
+    if check is not None:
+        save_score_picture(folder / "scores.png", check)
+        others.append("scores.png")
+    return tuple(folder / name for name in (*tables, *others))
 
 
 def image_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
@@ -71,8 +88,39 @@ def object_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
     return rows
 
 
-def as_json(evaluation: Evaluation) -> dict[str, Any]:
-    """Return the summary and the scores per image; NaN stands for undefined."""
+def score_rows(check: ScoreCheck) -> list[dict[str, Any]]:
+    """Return a row per score, the least area first, and what they compare with."""
+    order = sorted(check.scores.items(), key=lambda item: item[1].curve.area)
+    rows = [
+        {
+            "score": name,
+            "label": score_label(name),
+            "images": check.n_images,
+            "failed": check.n_failed,
+            **figures.model_dump(exclude={"found", "curve"}),
+            "area": figures.curve.area,
+            **_by_share(figures.found),
+        }
+        for name, figures in order
+    ]
+    if not rows or check.best is None:
+        return rows
+    nothing: dict[str, Any] = dict.fromkeys(rows[0])
+    counts = {"images": check.n_images, "failed": check.n_failed}
+    best = {"area": check.best.area, **_by_share(check.found_best)}
+    chance = {"area": check.chance, **_by_share(check.found_chance)}
+    for name, values in ((BEST, best), (CHANCE, chance)):
+        rows.append({**nothing, "score": name, "label": name, **counts, **values})
+    return rows
+
+
+def as_json(
+    evaluation: Evaluation, *, check: ScoreCheck | None = None
+) -> dict[str, Any]:
+    """Return the summary and the scores per image; NaN stands for undefined.
+
+    With a check of the scores, it is there too, with a sentence for each.
+    """
     empty = {
         name: evaluation.n_empty(c)
         for c, name in enumerate(evaluation.class_names, start=1)
@@ -93,6 +141,25 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
         "both_empty": {name: both for name, (_, both) in empty.items()},
         "images": image_rows(evaluation),
         "notices": list(evaluation.notices),
+        **({} if check is None else {"score_check": _check_as_json(check)}),
+    }
+
+
+def _check_as_json(check: ScoreCheck) -> dict[str, Any]:
+    return {
+        **check.model_dump(mode="json"),
+        "n_images": check.n_images,
+        "n_failed": check.n_failed,
+        "is_enough": check.is_enough,
+        "flagged_shares": list(SHARES),
+        "sentences": {name: check.sentence(name) for name in check.scores},
+    }
+
+
+def _by_share(found: Sequence[float | None]) -> dict[str, float | None]:
+    return {
+        f"found_by_{100 * share:g}_percent": value
+        for share, value in zip(SHARES, found, strict=True)
     }
 
 

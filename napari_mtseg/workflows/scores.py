@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_mtseg.domain.prediction import ONE_PASS
+from napari_mtseg.metrics.calibration import ReliabilityCounts, no_pixels
 from napari_mtseg.metrics.intervals import Interval, bootstrap_mean
 
 
@@ -90,6 +92,21 @@ class ImageScores:
     disagreement: float = math.nan
     """how far the classes that are told and the class map differ, 0..1; NaN where the
     method does not tell"""
+    doubts: Mapping[str, float] = field(default_factory=dict)
+    """scores of doubt that the prediction came with, by name; NaN where undefined"""
+    uncertainty_from: str = ONE_PASS
+    """which answers they come from, in words"""
+    is_known_everywhere: bool = True
+    """False if the reference is known in a part of the image only"""
+    pixels: ReliabilityCounts = field(default_factory=no_pixels, compare=False)
+    """pixels whose class is known, by how sure the network was"""
+    object_pixels: ReliabilityCounts = field(default_factory=no_pixels, compare=False)
+    """those of them that were called an object"""
+
+    @property
+    def dice(self) -> float:
+        """Mean Dice over the classes, 0..1."""
+        return float(np.mean([scores.dice for scores in self.classes.values()]))
 
 
 ANSWERS = ("class_accuracy", "scene_accuracy", "disagreement")

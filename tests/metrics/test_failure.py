@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_mtseg.metrics.failure import auroc
+from napari_mtseg.metrics.failure import auroc, flag_worst
 
 
 def of(scores, failed):
@@ -54,3 +54,49 @@ def test_turning_the_score_round_mirrors_the_area(pairs):
 def test_a_score_that_is_no_number_is_refused():
     with pytest.raises(ValueError, match="finite"):
         of([np.nan, 1.0], [True, False])
+
+
+def test_flagging_half_of_the_images_in_the_best_order_finds_all_failures():
+    found = flag_worst([0.9, 0.1, 0.8, 0.2], [True, False, True, False], share=0.5)
+    assert (found.n_flagged, found.found, found.best, found.chance) == (2, 1, 1, 0.5)
+
+
+def test_few_flags_cannot_find_many_failures():
+    found = flag_worst(np.arange(10), np.arange(10) >= 5, share=0.1)
+    assert (found.found, found.best, found.chance) == (0.2, 0.2, 0.1)
+
+
+def test_the_number_of_flags_is_rounded_up_to_whole_images():
+    shares = (0.1, 0.3, 1.0)
+    bad = [False] * 9 + [True]
+    flags = [flag_worst(np.arange(10), bad, share=s).n_flagged for s in shares]
+    assert flags == [1, 3, 10]
+    assert flag_worst([1, 2], [False, True], share=0.01).n_flagged == 1
+
+
+def test_flags_among_images_with_the_same_score_find_what_chance_finds():
+    found = flag_worst([0.5] * 8, [True] * 2 + [False] * 6, share=0.25)
+    assert found.found == pytest.approx(found.chance) == 0.25
+
+
+def test_without_a_failure_nothing_can_be_found():
+    found = flag_worst([1, 2], [False, False], share=0.5)
+    assert np.isnan([found.found, found.best]).all()
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.booleans()), min_size=1, max_size=20))
+def test_no_flags_find_more_than_the_best_and_all_flags_find_all(pairs):
+    scores, failed = zip(*pairs, strict=True)
+    if not any(failed):
+        return
+    for share in (0.05, 0.3, 0.8):
+        found = flag_worst(scores, failed, share=share)
+        assert 0 <= found.found <= found.best + 1e-12
+    assert flag_worst(scores, failed, share=1).found == pytest.approx(1)
+
+
+def test_a_share_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="share is 10"):
+        flag_worst([1, 2], [True, False], share=10)
+    with pytest.raises(ValueError, match="no image"):
+        flag_worst([], [], share=0.1)

@@ -13,6 +13,7 @@ from napari_mtseg.cli import (
     methods,
     predict,
     project,
+    review,
     train,
     wait,
     window,
@@ -39,6 +40,7 @@ app.command("train")(train.run_train)
 app.command("wait", hidden=True)(wait.run_wait)
 app.command("predict")(predict.run_predict)
 app.command("evaluate")(evaluate.run_evaluate)
+app.command("review")(review.run_review)
 app.command("export")(export.run_export)
 
 

@@ -1,7 +1,7 @@
 """What a person drew on one image: partial masks, scribbles, full masks and tags."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -21,6 +21,9 @@ SCRIBBLE_FIRST_CLASS = 3
 
 N_AXES_3D = 3
 """Axes of a 3D image without its channels: Z, Y, X."""
+
+PAINTED = "painted"
+"""origin of what a person painted"""
 
 MAX_CLASSES = 250
 """Classes a project can hold: scribbles and class maps are uint8, with own codes."""
@@ -148,9 +151,10 @@ class Annotation:
     """exact objects; they count only inside ``complete``"""
     complete: CompleteRegion = CompleteRegion()
     tags: Tags = Tags()
-    origin: str = "painted"
-    """'painted', 'simulated', 'imported', or 'accepted RUN' for an accepted
-    prediction, which trains but never validates or tests"""
+    origin: str = PAINTED
+    """'painted', 'simulated' or 'imported'; 'accepted RUN' or 'corrected RUN' where the
+    full masks are a prediction that a person accepted or corrected, which trains but
+    never validates or tests"""
 
     def __post_init__(self) -> None:
         shapes = {
@@ -188,8 +192,19 @@ class Annotation:
 
     @property
     def is_accepted_prediction(self) -> bool:
-        """True for masks that come from the program itself."""
-        return self.origin.startswith("accepted")
+        """True where the full masks come from the program, corrected or not."""
+        return self.origin.startswith(("accepted", "corrected"))
+
+    def without_accepted_prediction(self) -> "Annotation":
+        """Return the annotation with nothing but what a person drew from scratch.
+
+        The same object is returned where the full masks are a person's.
+        """
+        if not self.is_accepted_prediction:
+            return self
+        return replace(
+            self, full=no_objects(self.shape), complete=CompleteRegion(), origin=PAINTED
+        )
 
 
 def empty_annotation(shape: tuple[int, ...]) -> Annotation:

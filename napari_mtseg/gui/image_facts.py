@@ -1,6 +1,5 @@
 """What was done with each image of a project, as the table of images shows it."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +14,7 @@ from napari_mtseg.storage.image_tags import tags_in
 from napari_mtseg.storage.label_arrays import load_labels
 from napari_mtseg.storage.prediction_files import has_prediction
 from napari_mtseg.storage.project import Project
+from napari_mtseg.storage.review_log import ReviewLog
 from napari_mtseg.storage.write import read_json
 
 
@@ -45,7 +45,7 @@ class ImageFacts:
     n_predictions: int = 0
     """runs that predicted the image"""
     is_reviewed: bool = False
-    """True if a person gave a verdict on a prediction"""
+    """True if a person gave a verdict on a prediction; a skip is none"""
     is_missing: bool = False
     """True if the image file is not where it was"""
     problem: str = ""
@@ -69,7 +69,8 @@ def facts_of_images(
 
     Slow for many images: call it in a thread.
     """
-    predicted, reviewed = _n_predictions(project), _reviewed(project)
+    predicted = _n_predictions(project)
+    reviewed = ReviewLog(project.path).images_with_verdict()
     return {
         entry.id: _facts_of(project, entry, predicted, reviewed) for entry in entries
     }
@@ -181,18 +182,3 @@ def _n_predictions(project: Project) -> dict[str, int]:
         if has_prediction(folder):
             n_of[folder.name] = n_of.get(folder.name, 0) + 1
     return n_of
-
-
-def _reviewed(project: Project) -> frozenset[str]:
-    """Return the images that ``reviews.jsonl`` names; a line cut off names none."""
-    try:
-        lines = (project.path / "reviews.jsonl").read_text("utf-8").splitlines()
-    except FileNotFoundError:
-        return frozenset()
-    found = set()
-    for line in lines:
-        try:
-            found.add(str(json.loads(line)["image"]))
-        except (ValueError, KeyError, TypeError):
-            continue
-    return frozenset(found)

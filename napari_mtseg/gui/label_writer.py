@@ -62,4 +62,6 @@ def _with_masks(before: Annotation, layer: str, labels: Any) -> Annotation:
     masks = ObjectMasks(objects=objects, class_of=dict.fromkeys(ids, FIRST_CLASS))
     if "full" in layer.lower():
         return replace(before, full=masks, origin="imported")
-    return replace(before, partial=masks, origin="imported")
+    # Full masks from a prediction stay such beside weak labels of a person.
+    origin = before.origin if before.is_accepted_prediction else "imported"
+    return replace(before, partial=masks, origin=origin)

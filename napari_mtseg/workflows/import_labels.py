@@ -264,13 +264,15 @@ def _with_layer(
     kind: LabelKind,
     values: MaskValues,
 ) -> Annotation:
+    # Full masks from a prediction stay such beside weak labels of a person.
+    origin = annotation.origin if annotation.is_accepted_prediction else "imported"
     if kind == "scribble":
         codes = read_labels(file, entry.spatial_shape, image_name=entry.name)
         _check_scribbles(file.name, codes, project)
-        return replace(annotation, scribbles=codes.astype(np.uint8), origin="imported")
+        return replace(annotation, scribbles=codes.astype(np.uint8), origin=origin)
     masks = read_object_masks(file, entry, project.info, values=values)
     if kind == "partial":
-        return replace(annotation, partial=masks, origin="imported")
+        return replace(annotation, partial=masks, origin=origin)
     whole = CompleteRegion(whole=True)
     return replace(annotation, full=masks, complete=whole, origin="imported")
 

@@ -20,19 +20,18 @@ from napari_mtseg.workflows.training_data import normalised_pixels
 class Validation:
     """The validation images of a run and how they are scored.
 
-    Full masks score where there are any; otherwise all known pixels do. Accepted
-    predictions never score, since they come from the program itself.
+    Full masks score where there are any; otherwise all known pixels do. Predictions
+    that a person accepted or corrected never score, since they come from the program
+    itself; weak labels beside them do.
     """
 
     def __init__(self, project: Project, snapshot: Snapshot, method: Method) -> None:
         held_out = [
-            (entry, snapshot.annotation(entry))
+            (entry, snapshot.annotation(entry).without_accepted_prediction())
             for entry in snapshot.images
             if entry.split == "validate"
         ]
-        usable = [
-            (e, a) for e, a in held_out if not (a.is_empty or a.is_accepted_prediction)
-        ]
+        usable = [(e, a) for e, a in held_out if not a.is_empty]
         exact = [(e, a) for e, a in usable if a.has_full]
         self._project = project
         self._method = method

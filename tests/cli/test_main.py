@@ -9,7 +9,16 @@ from napari_mtseg.cli import main as main_module
 from napari_mtseg.cli.main import app, main
 from napari_mtseg.domain.errors import SettingsError
 
-COMMANDS = ("demo", "project", "methods", "train", "predict", "evaluate", "export")
+COMMANDS = (
+    "demo",
+    "project",
+    "methods",
+    "train",
+    "predict",
+    "evaluate",
+    "review",
+    "export",
+)
 
 
 def mtseg(*words):

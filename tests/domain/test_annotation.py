@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -111,9 +113,14 @@ def test_layers_of_different_shapes_are_refused():
 
 @pytest.mark.parametrize(
     ("origin", "expected"),
-    [("painted", False), ("imported", False), ("accepted 2026-a", True)],
+    [
+        ("painted", False),
+        ("imported", False),
+        ("accepted 2026-a", True),
+        ("corrected 2026-a", True),
+    ],
 )
-def test_accepted_predictions_are_known_by_their_origin(origin, expected):
+def test_masks_from_predictions_are_known_by_their_origin(origin, expected):
     shape = (1, 1)
     found = Annotation(
         partial=no_objects(shape),
@@ -122,3 +129,21 @@ def test_accepted_predictions_are_known_by_their_origin(origin, expected):
         origin=origin,
     )
     assert found.is_accepted_prediction is expected
+
+
+@pytest.mark.parametrize("origin", ["accepted 2026-a", "corrected 2026-a"])
+def test_without_an_accepted_prediction_a_persons_own_paint_is_left(origin):
+    ones = np.ones((1, 2), np.uint32)
+    masks = ObjectMasks(objects=ones, class_of={1: 1})
+    painted = Annotation(
+        partial=masks,
+        scribbles=np.zeros((1, 2), np.uint8),
+        full=masks,
+        complete=CompleteRegion(whole=True),
+    )
+    assert painted.without_accepted_prediction() is painted
+    left = replace(painted, origin=origin).without_accepted_prediction()
+    assert left.has_partial
+    assert left.full.is_empty
+    assert not left.has_full
+    assert left.origin == "painted"

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -54,8 +55,10 @@ def test_predictions_reviews_and_missing_files_are_found(tmp_path):
         folder.mkdir(parents=True)
         (folder / "prediction.json").write_text("{}")
     (project.path / "predictions" / "b" / second.id).mkdir()
+    verdict = {"kind": "verdict", "run": "a", "who": "ada", "when": ""}
+    accepted = {**verdict, "image_id": first.id, "verdict": "accepted"}
     (project.path / "reviews.jsonl").write_text(
-        f'{{"image": "{first.id}", "verdict": "accepted"}}\n{{"image": "cut o'
+        json.dumps(accepted) + '\n{"image_id": "cut o'
     )
     project.source_path(second).unlink()
     found = facts(project)

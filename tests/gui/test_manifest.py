@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -99,6 +100,19 @@ def test_a_labels_layer_is_saved_into_the_project(tmp_path, name, part):
     saved = getattr(Project.open(project.path).annotation(entry), part)
     assert dict(saved.class_of) == {7: 1}
     assert (saved.objects == labels).all()
+
+
+def test_weak_labels_make_no_person_of_an_accepted_prediction(tmp_path):
+    project = disc_project(tmp_path, n_images=1)
+    entry = project.images[0]
+    before = replace(project.annotation(entry), origin="accepted some-run")
+    project.save_annotation(entry, before)
+    labels = np.zeros(entry.spatial_shape, np.int32)
+    labels[3:6, 3:6] = 7
+    write_labels(str(project.path), labels, {"name": "partial"})
+    assert project.annotation(entry).origin == "accepted some-run"
+    write_labels(str(project.path), labels, {"name": "full"})
+    assert project.annotation(entry).origin == "imported"
 
 
 def test_labels_of_no_known_image_are_refused(tmp_path):

@@ -154,6 +154,15 @@ def test_what_is_painted_stays_unless_overwriting_is_asked_for(tmp_path):
     assert import_labels(project, mask, kind="full", overwrite=True).imported == ("a",)
 
 
+@pytest.mark.parametrize("kind", ["partial", "scribble"])
+def test_weak_labels_make_no_person_of_an_accepted_prediction(tmp_path, kind):
+    project = project_with(tmp_path, "a.tif")
+    project.save_annotation(project.image("a"), rich_annotation())
+    tifffile.imwrite(tmp_path / "a_mask.tif", np.minimum(BLOCK, 1))
+    import_labels(project, tmp_path / "a_mask.tif", kind=kind, overwrite=True)
+    assert project.annotation(project.image("a")).origin == "accepted run-1"
+
+
 def test_no_match_and_no_kind_are_said(tmp_path):
     project = project_with(tmp_path, "a.tif")
     tifffile.imwrite(tmp_path / "z.tif", BLOCK)

@@ -70,11 +70,24 @@ def test_where_full_masks_exist_weak_labels_do_not_score(project):
     assert [e.name for e, _ in validation_of(project).images] == ["disc_1.tif"]
 
 
-def test_accepted_predictions_never_score(project):
+@pytest.mark.parametrize("verdict", ["accepted", "corrected"])
+def test_predictions_that_a_person_accepted_never_score(project, verdict):
     for index in (1, 2):
         masks = project.annotation(project.images[index])
-        paint(project, index, replace(masks, origin="accepted some-run"))
+        paint(project, index, replace(masks, origin=f"{verdict} some-run"))
     assert validation_of(project).images == []
+
+
+def test_weak_labels_beside_an_accepted_prediction_score(project):
+    for index in (1, 2):
+        masks = project.annotation(project.images[index])
+        scribbles = np.zeros((SIZE, SIZE), np.uint8)
+        scribbles[0, :6] = SCRIBBLE_BACKGROUND
+        changed = replace(masks, scribbles=scribbles, origin="accepted some-run")
+        paint(project, index, changed)
+    found = validation_of(project).images
+    assert len(found) == 2
+    assert not any(annotation.has_full for _, annotation in found)
 
 
 def test_unannotated_images_do_not_score(project):

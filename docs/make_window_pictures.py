@@ -372,6 +372,56 @@ def uncertainty(window: Pictures) -> None:
     window.take("uncertainty")
 
 
+def review(window: Pictures) -> None:
+    """Take verdicts on the most doubtful results, and what a further run changed."""
+    dock = window.dock
+    if dock.state.project is None:
+        dock.state.draw_as = "partial"
+        window.open_sample(window.home / "judged", painted=True)
+    window.forget_news()
+    _train_and_predict(window)
+    page = dock.pages["review"]
+    actions = page.actions_by_name()
+    window.scroll_to("triage")
+    for name in ("next_worst", "accept", "reject", "accept"):
+        actions[name]()
+        window.settle(1.5)
+    window.wait(lambda: dock.editing.is_shown)
+    for name in dock.overlays.names:
+        dock.overlays.set_visible(name, name in {"Contours", "Uncertainty"})
+    window.scroll_to("verdict_outcome")
+    window.take("triage")
+    window.click("what_next_fold")
+    window.click("train_again")
+    _train_and_predict(window)
+    window.click("what_changed_fold")
+    window.wait(lambda: "Before" in dock.overlays.names)
+    for name in dock.overlays.names:
+        dock.overlays.set_visible(name, name in {"Contours", "Before"})
+    window.scroll_to("what_next_fold")
+    window.take("what_changed")
+
+
+def _train_and_predict(window: Pictures) -> None:
+    from napari_mtseg.gui.settings_form import SettingsForm
+
+    dock = window.dock
+    window.click("page_train")
+    window.scroll_to(None)
+    window.wait_until_ready()
+    forms = dock.findChildren(SettingsForm)
+    next(form for form in forms if not form.isHidden()).show_values(SMALL)
+    window.click("train")
+    window.wait(lambda: dock.trainer.is_training)
+    window.wait(lambda: not dock.trainer.is_training, seconds=900)
+    window.forget_news()
+    window.show_image(UNPAINTED)
+    window.click("page_review")
+    window.click("predict_all")
+    window.wait(window.control("predict_all").isEnabled)
+    window.wait(lambda: "Contours" in dock.overlays.names)
+
+
 def whole_images(window: Pictures) -> None:
     """Take tags of many images, a training that learns them, and what it tells."""
     from napari_mtseg.gui.settings_form import SettingsForm
@@ -503,6 +553,7 @@ SCENES: tuple[Callable[[Pictures], None], ...] = (
     other_ends,
     whole_images,
     uncertainty,
+    review,
 )
 
 

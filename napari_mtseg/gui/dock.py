@@ -126,7 +126,9 @@ class MtsegDock(QWidget):
                 viewer, state, self.editing, self.trainer, self.commands
             ),
             "train": TrainPage(state, self.editing, self.trainer, self.overlays),
-            "review": ReviewPage(state, self.overlays, self.commands),
+            "review": ReviewPage(
+                viewer, state, self.editing, self.overlays, self.commands
+            ),
             "export": ExportPage(state, self.commands),
         }
         self._stack = QStackedWidget()
@@ -155,7 +157,13 @@ class MtsegDock(QWidget):
         state.events.image_id.connect(self._remember_image)
         trainer.started.connect(self._training_began)
         trainer.ended.connect(lambda *_: state.runs_changed.emit())
-        add_shortcuts(self, state, train=self.pages["train"].train, stop=trainer.stop)
+        add_shortcuts(
+            self,
+            state,
+            train=self.pages["train"].train,
+            stop=trainer.stop,
+            review=self.pages["review"].actions_by_name(),
+        )
         self._held = HeldKey(key_of("hide_results"), self, self._hide_results)
         self._show_page(state.page)
 

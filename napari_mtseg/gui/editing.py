@@ -71,6 +71,8 @@ class Editing:
         self._copy: PaintCopy | None = None
         self._counts = PaintCounts()
         self._shape: tuple[int, ...] | None = None
+        self._pictured: str | None = None
+        self._is_to_paint = False
         self._reader = NewestAnswer()
         self._reader.answered.connect(self._on_loaded)
         self._reader.refused.connect(self._on_refused)
@@ -175,6 +177,35 @@ class Editing:
         """
         return self._autosave.flush()
 
+    def let_go(self) -> bool:
+        """Save the current image; then nobody can paint on it until it is read again.
+
+        For whoever writes its annotation: a save of the window meanwhile would
+        undo that. Where saving fails the image is kept, ``state.saving`` says why, and
+        False is returned.
+        """
+        if not self._autosave.flush():
+            return False
+        # Not only of the current one: the former may be on the canvas still.
+        if self._painted is not None:
+            self._show_nothing()
+            self.changed.emit()
+        return True
+
+    def read_again(self) -> None:
+        """Show the current image's annotation as it is on disk, after ``let_go``.
+
+        On the Annotate page the brush is ready then.
+        """
+        project, entry = self._state.project, self._state.entry
+        if project is None or entry is None or not self.let_go():
+            return
+        self._is_to_paint = self._state.page == "annotate"
+        is_pictured = self._pictured == entry.id
+        self._reader.ask(
+            lambda: _load(project, entry, None, with_pixels=not is_pictured)
+        )
+
     @property
     def _current(self) -> PaintedImage | None:
         """The paint on the canvas, if it is that of the current image."""
@@ -211,11 +242,13 @@ class Editing:
         self._autosave.watch(loaded.project, painted, loaded.copy)
         if loaded.image is not None:
             self._images.show(loaded.image)
+            self._pictured = painted.entry.id
         is_first = self._fill(painted)
         if loaded.image is not None and self._shape != painted.entry.spatial_shape:
             self._viewer.reset_view()
         self._shape = painted.entry.spatial_shape
-        if is_first:
+        if is_first or self._is_to_paint:
+            self._is_to_paint = False
             self._strokes.select_layer()
         self.changed.emit()
 
@@ -296,15 +329,17 @@ class Editing:
         with self._strokes.unfollowed():
             self._layers.remove()
             self._images.remove()
-        self._shape = None
+        self._shape, self._pictured = None, None
 
 
 def _load(
     project: Project,
     entry: ImageEntry,
     kept: tuple[PaintedImage, PaintCopy] | None,
+    *,
+    with_pixels: bool = True,
 ) -> _Loaded:
-    image = read_shown_image(project, entry)
+    image = read_shown_image(project, entry) if with_pixels else None
     if kept is None:
         annotation = project.annotation(entry)
         painted = PaintedImage.of(entry, annotation, project.info.n_classes)

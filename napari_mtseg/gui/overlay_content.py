@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,12 @@ from napari_mtseg.domain.prediction import Prediction
 ANY_CLASS = 0
 """stands for all classes together"""
 GROWN = "Grown masks"
+BEFORE = "Before"
 
 Widths = tuple[int, ...]
 """pixels of an outline along each axis, inside the object; 0 for no line"""
+
+Dashes = Literal["none", "gaps", "tones"]
 
 _OUTLINE = 2
 """pixels of an outline along the finest axis that the canvas shows"""
@@ -33,8 +36,8 @@ class Outlines:
     """what has the outlines"""
     widths: Widths
     """how they are drawn"""
-    is_dashed: bool = False
-    """True for dashes"""
+    dashes: Dashes = "none"
+    """'gaps' leaves every other dash out; 'tones' draws the dashes as 1 and 2"""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -153,21 +156,34 @@ def grown_content(
     """Return dashed outlines of grown masks, in class colours."""
     widths = widths or _in_planes(grown.objects.ndim)
     return {
-        GROWN: outline_content(Outlines(objects=grown, widths=widths, is_dashed=True))
+        GROWN: outline_content(Outlines(objects=grown, widths=widths, dashes="gaps"))
+    }
+
+
+def before_content(
+    objects: NDArray[np.uint32], widths: Widths | None = None
+) -> dict[str, Content]:
+    """Return outlines of what an earlier run found, in dashes of two tones."""
+    found = ObjectMasks(objects=objects, class_of={})
+    widths = widths or _in_planes(objects.ndim)
+    return {
+        BEFORE: outline_content(Outlines(objects=found, widths=widths, dashes="tones"))
     }
 
 
 def outline_content(wanted: Outlines) -> Content:
-    """Return outlines in the colours of classes."""
+    """Return outlines in the colours of classes, or in two tones."""
     masks = wanted.objects
     line = outlines(masks.objects, wanted.widths)
-    if wanted.is_dashed:
+    if wanted.dashes == "none":
+        colours: NDArray[np.integer] = masks.class_map()
+    else:
         steps = [np.arange(n) * (w > 0) for n, w in _axes(masks, wanted.widths)]
         along = sum(np.ix_(*steps), start=np.zeros(1, int))
-        line &= along // _DASH % 2 == 0
-    return Content(
-        values=np.where(line, masks.class_map(), 0).astype(np.uint8), outlines=wanted
-    )
+        tone = (along // _DASH % 2).astype(np.uint8)
+        is_tones = wanted.dashes == "tones"
+        colours = 1 + tone if is_tones else masks.class_map() * (tone == 0)
+    return Content(values=np.where(line, colours, 0).astype(np.uint8), outlines=wanted)
 
 
 def _axes(masks: ObjectMasks, widths: Widths) -> list[tuple[int, int]]:

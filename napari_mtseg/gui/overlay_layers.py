@@ -44,6 +44,10 @@ _DIVERGING = Colormap(
     ["#2166ac", "#92c5de", "#f7f7f7", "#f4a582", "#b2182b"], name="blue white red"
 )
 _LINES = _fading("viridis")
+# No class has these, and one of them is seen on any ground.
+_TWO_TONES = CyclicLabelColormap(
+    colors=["#00000000", "#ffffff", "#000000"], name="white and black"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +100,8 @@ STYLES: Mapping[str, Style] = {
     "Segmentation": Style(visible=True, opacity=0.4),
     "Instances": Style(colours="objects"),
     "Grown masks": Style(visible=True, opacity=1.0, is_outline=True),
+    # Below the contours: it shows where they were elsewhere.
+    "Before": Style(visible=True, opacity=1.0, is_outline=True, colours=_TWO_TONES),
     "Contours": Style(visible=True, opacity=1.0, is_outline=True),
 }
 """all overlays, the lowest layer first"""
@@ -256,6 +262,8 @@ def _new_layer(name: str, *, n_axes: int, in_3d: bool) -> Image | Labels:
     options: dict[str, Any] = {"name": name, "opacity": style.opacity}
     shape = (1,) * n_axes
     if style.is_labels:
+        if isinstance(style.colours, CyclicLabelColormap):
+            options["colormap"] = style.colours
         return Labels(np.zeros(shape, np.uint8), **options)
     return Image(
         np.full(shape, np.nan, np.float32),

@@ -62,6 +62,8 @@ TIPS = {
     "1 (bright). Each core becomes one object",
     "Border": "How probable the border of an object is at each pixel: 0 (clear) to "
     "1 (bright). It keeps objects that touch apart",
+    "Before": "Outlines of what an earlier run found, as black and white dashes; which "
+    "run, says 'Compare with' below",
     "Grown masks": "Your partial masks as the training has grown them, as dashed "
     "outlines",
 }
@@ -245,9 +247,13 @@ def _sign(name: str, class_colour: str) -> QIcon:
             ramp.setColorAt(place / 2, QColor(colour))
         painter.setBrush(QBrush(ramp))
     elif STYLES[name].is_outline:
-        dashed = name == "Grown masks"
+        dashed = name != "Contours"
         line = Qt.PenStyle.DotLine if dashed else Qt.PenStyle.SolidLine
-        painter.setPen(QPen(QColor(class_colour), 4, line))
+        colour = "#ffffff" if name == "Before" else class_colour
+        if name == "Before":
+            painter.setPen(QPen(QColor("#000000"), 4))
+            painter.drawRoundedRect(square, 4, 4)
+        painter.setPen(QPen(QColor(colour), 4, line))
     else:
         painter.setBrush(QColor(class_colour))
     painter.drawRoundedRect(square, 4, 4)

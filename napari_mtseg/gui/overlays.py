@@ -3,7 +3,7 @@
 A layer is put away while what is shown has nothing for it, and comes back as it was.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,19 +11,22 @@ from typing import Any
 import numpy as np
 from napari.components import ViewerModel
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_mtseg.domain.annotation import ObjectMasks
 from napari_mtseg.gui.newest_answer import NewestAnswer
 from napari_mtseg.gui.overlay_content import (
     ANY_CLASS,
+    BEFORE,
     GROWN,
     Content,
+    before_content,
     grown_content,
     prediction_content,
     preview_content,
 )
 from napari_mtseg.gui.overlay_layers import STYLES, ResultLayers
+from napari_mtseg.gui.paced_changes import PacedChanges
 from napari_mtseg.gui.state import WindowState
 from napari_mtseg.gui.view_outlines import ViewOutlines
 from napari_mtseg.storage.prediction_files import load_prediction
@@ -31,8 +34,8 @@ from napari_mtseg.storage.prediction_files import load_prediction
 LIVE = ("Segmentation", "Instances", "Contours")
 """overlays that every training refreshes"""
 
-_PAUSE = 10
-"""milliseconds between two layers, in which the window answers"""
+_APART = (GROWN, BEFORE)
+"""overlays that come and go by themselves, whatever prediction is shown"""
 
 
 class Overlays(QObject):
@@ -65,17 +68,18 @@ class Overlays(QObject):
         self._filled: set[str] = set()
         self._outlines = ViewOutlines(viewer, state, self)
         self._outlines.drawn.connect(self._show_drawn)
-        self._waiting: dict[str, Callable[[], object]] = {}
-        self._timer = QTimer(self)
-        self._timer.setInterval(_PAUSE)
-        self._timer.timeout.connect(self._show_one)
+        self._changes = PacedChanges(self)
+        self._changes.made.connect(self.changed)
+        self._changes.ended.connect(self._end)
         self._switched_on: set[str] | None = None
         self._probability_of = ANY_CLASS
         self._folder: Path | None = None
-        self._results, self._growth = NewestAnswer(self), NewestAnswer(self)
+        self._results = NewestAnswer(self)
         self._results.answered.connect(self._show_results)
         self._results.refused.connect(self.failed)
-        self._growth.answered.connect(self._show_soon)
+        self._apart = {name: NewestAnswer(self) for name in _APART}
+        for reading in self._apart.values():
+            reading.answered.connect(self._show_soon)
         state.events.image_id.connect(self.clear)
         state.classes_changed.connect(self._layers.recolour)
 
@@ -144,11 +148,8 @@ class Overlays(QObject):
 
     def show_prediction(self, folder: Path) -> None:
         """Show a saved prediction of the current image; it is read in a thread."""
-        self._folder, n_class, widths = (
-            folder,
-            self._probability_of,
-            self._outlines.widths,
-        )
+        self._folder = folder
+        n_class, widths = self._probability_of, self._outlines.widths
         self._results.ask(
             lambda: prediction_content(load_prediction(folder), n_class, widths)
         )
@@ -182,23 +183,29 @@ class Overlays(QObject):
         """
         grown = ObjectMasks(objects=objects, class_of=class_of)
         widths = self._outlines.widths
-        self._growth.ask(lambda: grown_content(grown, widths))
+        self._apart[GROWN].ask(lambda: grown_content(grown, widths))
 
     def put_away_grown(self) -> None:
         """Show no grown masks: they are of another run, or of none."""
-        self._growth.drop()
-        # Without an image nothing is shown, and the window may be closing.
-        if self._state.entry is not None:
-            self._put_away_soon([GROWN])
+        self._put_away_apart(GROWN)
+
+    def show_before(self, objects: NDArray[np.uint32]) -> None:
+        """Show objects ([Z,] Y, X) that an earlier run found, as dashed outlines."""
+        widths = self._outlines.widths
+        self._apart[BEFORE].ask(lambda: before_content(objects, widths))
+
+    def put_away_before(self) -> None:
+        """Show no outlines of an earlier run: none is compared with."""
+        self._put_away_apart(BEFORE)
 
     def put_away_results(self) -> None:
         """Show no results: they are of another run, which has none of this image."""
         self._results.drop()
         self._folder = None
         for name in LIVE:
-            self._waiting.pop(name, None)
+            self._changes.drop(name)
             self._empty(name)
-        self._put_away_soon(n for n in STYLES if n not in {*LIVE, GROWN})
+        self._put_away_soon(n for n in STYLES if n not in {*LIVE, *_APART})
         self.changed.emit()
 
     def make_ready(self, names: Iterable[str] = LIVE) -> None:
@@ -207,7 +214,7 @@ class Overlays(QObject):
         A new layer costs napari a tenth of a second, which one who paints would feel.
         """
         made = dict(self._layers.made())
-        self._do_soon({n: partial(self._layer, n) for n in names if n not in made})
+        self._changes.add({n: partial(self._layer, n) for n in names if n not in made})
 
     def clear(self) -> None:
         """Show nothing; the layers stay, in the size of the current image."""
@@ -226,42 +233,38 @@ class Overlays(QObject):
     def release(self) -> None:
         """Give up what is on its way: the window closes."""
         self._results.drop()
-        self._growth.drop()
+        for reading in self._apart.values():
+            reading.drop()
         self._outlines.clear()
-        self._timer.stop()
-        self._waiting.clear()
+        self._changes.clear()
 
     def _show_results(self, shown: Mapping[str, Content]) -> None:
-        self._put_away_soon(n for n in STYLES if n not in shown and n != GROWN)
+        self._put_away_soon(n for n in STYLES if n not in {*shown, *_APART})
         self._show_soon(shown)
 
     def _show_soon(self, shown: Mapping[str, Content]) -> None:
-        self._do_soon({n: partial(self._show, n, shown[n]) for n in shown})
+        self._changes.add({n: partial(self._show, n, shown[n]) for n in shown})
+
+    def _put_away_apart(self, name: str) -> None:
+        self._apart[name].drop()
+        # Without an image nothing is shown, and the window may be closing.
+        if self._state.entry is not None:
+            self._put_away_soon([name])
 
     def _put_away_soon(self, names: Iterable[str]) -> None:
         made, names = dict(self._layers.made()), tuple(names)
         for name in names:
-            self._waiting.pop(name, None)
+            self._changes.drop(name)
         if gone := {n: partial(self._put_away, n) for n in names if n in made}:
-            self._do_soon(gone)
+            self._changes.add(gone)
 
-    def _do_soon(self, changes: Mapping[str, Callable[[], object]]) -> None:
-        """Change one layer after the other: all at once would be felt."""
-        self._waiting.update(changes)
-        self._timer.start()
-
-    def _show_one(self) -> None:
-        if self._waiting:
-            self._waiting.pop(next(iter(self._waiting)))()
-            self.changed.emit()
-        if not self._waiting:
-            self._timer.stop()
-            self.shown.emit()
-            # The view may have changed since they were asked for.
-            self._outlines.draw()
+    def _end(self) -> None:
+        self.shown.emit()
+        # The view may have changed since they were asked for.
+        self._outlines.draw()
 
     def _show_drawn(self, drawn: Mapping[str, Content]) -> None:
-        self._show_soon({n: c for n, c in drawn.items() if n not in self._waiting})
+        self._show_soon({n: c for n, c in drawn.items() if n not in self._changes})
 
     def _put_away(self, name: str) -> None:
         self._filled.discard(name)

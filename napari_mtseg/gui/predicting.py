@@ -32,6 +32,8 @@ class Predicting(QWidget):
 
     arrived = Signal()
     """the prediction of the current image was replaced"""
+    all_predicted = Signal()
+    """predicting all images has come to its end"""
 
     def __init__(
         self, state: WindowState, commands: Commands, parent: QWidget | None = None
@@ -42,7 +44,7 @@ class Predicting(QWidget):
         self._running: RunningCommand | None = None
         self._project: Path | None = None
         self._began, self._wanted = 0.0, [""]
-        self._has_arrived = False
+        self._has_arrived, self._is_all = False, False
         self._uncertainty = UncertaintyChoice(self)
         self._one = named_button("predict_image", "Predict this image", self)
         self._all = named_button("predict_all", "Predict all images", self)
@@ -117,10 +119,12 @@ class Predicting(QWidget):
     def _predict_one(self) -> None:
         if self._state.image_id is not None:
             ids = [self._state.image_id]
+            self._is_all = False
             self._predict(ids, ["--image", self._state.image_id])
 
     def _predict_all(self) -> None:
         if self._state.project is not None:
+            self._is_all = True
             self._predict([entry.id for entry in self._state.project.images], [])
 
     def _predict(self, ids: list[str], which: Sequence[str]) -> None:
@@ -178,6 +182,8 @@ class Predicting(QWidget):
         if project is not None and project.path == self._project:
             self._outcome.say(*outcome_of(result))
             self._state.predictions_changed.emit()
+            if self._is_all and not result.was_stopped:
+                self.all_predicted.emit()
 
 
 def predicted_since(folder: Path, ids: Sequence[str], since: float) -> set[str]:

@@ -1,40 +1,54 @@
-"""The Review page: predict, and look at the predictions one by one."""
+"""The Review page: predict, judge the most doubtful first, and learn from that."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from qtpy.QtWidgets import QFormLayout, QGroupBox, QLabel, QVBoxLayout, QWidget
+from napari.components import ViewerModel
+from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_mtseg.gui.commands import Commands
+from napari_mtseg.gui.editing import Editing
+from napari_mtseg.gui.fold import Fold
 from napari_mtseg.gui.image_answer import ImageAnswerPanel
-from napari_mtseg.gui.newest_answer import NewestAnswer
 from napari_mtseg.gui.overlay_switches import OverlaySwitches
 from napari_mtseg.gui.overlays import Overlays
-from napari_mtseg.gui.predicted_images import PredictedImages, predicted_images
 from napari_mtseg.gui.predicting import NO_RUN, Predicting
 from napari_mtseg.gui.run_choice import RunChoice
+from napari_mtseg.gui.score_check_line import ScoreCheckLine
 from napari_mtseg.gui.sentence_label import SentenceLabel
 from napari_mtseg.gui.state import WindowState
+from napari_mtseg.gui.suggested import Suggested
+from napari_mtseg.gui.train_again import TrainAgain
+from napari_mtseg.gui.triage import Triage
+from napari_mtseg.gui.what_changed import WhatChanged
+from napari_mtseg.gui.worst_places import WorstPlaces
 from napari_mtseg.storage.locks import is_locked
 from napari_mtseg.storage.prediction_files import has_prediction
 from napari_mtseg.storage.run_folder import RunFolder, runs_of
 
 
 class ReviewPage(QWidget):
-    """Chooses a run, has it predict, and goes through what it predicted.
+    """Chooses a run, has it predict, and takes verdicts on what it predicted.
 
     Parameters
     ----------
+    viewer : napari viewer
+        Is moved to doubtful places.
     state : WindowState
         Shared state; choosing a run sets its ``run_id``, a line its ``image_id``.
+    editing : Editing
+        The paint of the current image, which verdicts change.
     overlays : Overlays
         Shows the prediction of the current image.
     commands : Commands
-        Runs `mtseg predict`.
+        Runs `mtseg predict`, `mtseg evaluate` and `mtseg review`.
     """
 
     def __init__(
         self,
+        viewer: ViewerModel,
         state: WindowState,
+        editing: Editing,
         overlays: Overlays,
         commands: Commands,
         parent: QWidget | None = None,
@@ -43,19 +57,27 @@ class ReviewPage(QWidget):
         self.setObjectName("review_page")
         self._state, self._overlays = state, overlays
         self._shown: Path | None = None
-        self._reading = NewestAnswer(self)
+        self._is_behind = False
         self._runs = RunChoice("review_run", self)
         self._predicting = Predicting(state, commands, self)
         self._here = SentenceLabel("", "plain", self)
         self._here.setObjectName("review_here")
         self._answer = ImageAnswerPanel(state, self)
-        self._images = PredictedImages(state, self)
+        self._check = ScoreCheckLine(state, commands, self)
+        self._triage = Triage(state, editing, None, self)
+        self._places = WorstPlaces(viewer, state, self)
+        self._changed = WhatChanged(state, overlays, self)
+        self._suggested = Suggested(state, commands, self)
+        self._again = TrainAgain(state, self)
         self._lay_out()
-        self._reading.answered.connect(self._images.list_images)
         self._predicting.arrived.connect(self._show_image)
+        self._predicting.all_predicted.connect(self._check.after_prediction)
+        self._triage.score_chosen.connect(self._check.set_score)
+        self._triage.judged.connect(self._again.refresh)
         self._runs.activated.connect(self._choose_run)
         overlays.failed.connect(lambda why: self._here.say(why, "problem"))
         state.events.project.connect(self._list_runs)
+        state.events.page.connect(self._show_page)
         state.events.run_id.connect(self._list_runs)
         state.runs_changed.connect(self._list_runs)
         state.events.image_id.connect(self._show_other_image)
@@ -67,23 +89,47 @@ class ReviewPage(QWidget):
         """Run whose predictions are looked at; None if there is none."""
         return self._runs.run_id
 
+    def actions_by_name(self) -> Mapping[str, Callable[[], object]]:
+        """Return what keys do on this page, by their name in the preferences."""
+        return {
+            **self._triage.actions_by_name(),
+            "worst_object": self._places.next_worst_object,
+            "worst_slice": self._places.next_worst_slice,
+        }
+
     def _lay_out(self) -> None:
         form = QFormLayout()
         # Above it, so that the date fits into the line.
         form.addRow(QLabel("Run", self))
         form.addRow(self._runs)
-        results = QGroupBox("Results on this image", self)
-        inside = QVBoxLayout(results)
-        inside.addWidget(self._here)
-        inside.addWidget(self._answer)
-        inside.addWidget(OverlaySwitches(self._state, self._overlays, self))
+        switches = OverlaySwitches(self._state, self._overlays, self)
+        results = _column(self._here, self._answer, switches, self._places)
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 4, 4, 4)
         column.setSpacing(6)
         column.addLayout(form)
         column.addWidget(self._predicting)
-        column.addWidget(results)
-        column.addWidget(self._images, stretch=1)
+        column.addWidget(self._check)
+        column.addWidget(self._triage, stretch=1)
+        for title, content, tip, is_open in (
+            ("Results on this image", results, "Layers of the result", True),
+            (
+                "What changed",
+                _column(self._changed),
+                "The result beside that of an earlier run",
+                False,
+            ),
+            (
+                "What next",
+                _column(self._again, self._suggested),
+                "Train again from the corrected masks; which images to annotate next",
+                False,
+            ),
+        ):
+            fold = Fold(title, content, tooltip=tip, is_open=is_open, parent=self)
+            name = title.lower().replace(" ", "_")
+            fold.heading.setObjectName(f"{name}_fold")
+            column.addWidget(fold)
         column.addStretch(0)
 
     def _list_runs(self) -> None:
@@ -103,21 +149,39 @@ class ReviewPage(QWidget):
         self._read()
 
     def _read(self) -> None:
-        """Read in a thread what is predicted, and show this image's results."""
-        project, run_id = self._state.project, self.run_id
-        if project is None or run_id is None:
-            self._reading.drop()
-            self._images.list_images(())
-        else:
-            names = [(entry.id, entry.name) for entry in project.images]
-            folder = project.path / "predictions" / run_id
-            classes = [each.name for each in project.info.classes]
-            self._reading.ask(lambda: predicted_images(folder, names, classes=classes))
+        """Have all parts read what is predicted, and show this image's results.
+
+        In a large project that takes seconds: it waits until the page is looked at.
+        """
+        self._is_behind = self._state.project is not None and not self._is_page_shown
+        if not self._is_behind:
+            self._read_parts()
         self._show_image()
+
+    def _show_page(self) -> None:
+        if self._is_page_shown and self._is_behind:
+            self._read()
+
+    @property
+    def _is_page_shown(self) -> bool:
+        return self._state.page == "review"
+
+    def _read_parts(self) -> None:
+        project, run_id = self._state.project, self.run_id
+        parts = (
+            self._predicting,
+            self._check,
+            self._triage,
+            self._places,
+            self._changed,
+            self._suggested,
+            self._again,
+        )
+        for part in parts:
+            part.set_run(run_id if project is not None else None)
 
     def _show_other_image(self) -> None:
         self._shown = None
-        self._images.mark_current()
         self._show_image()
 
     def _show_image(self) -> None:
@@ -156,3 +220,13 @@ def _runs_to_review(project: Path, wanted: str | None) -> list[RunFolder]:
         for run in reversed(runs_of(project))
         if run.path.name == wanted or run.checkpoint("best").exists()
     ]
+
+
+def _column(*widgets: QWidget) -> QWidget:
+    """Return a widget that holds others, from top to bottom."""
+    holder = QWidget()
+    inside = QVBoxLayout(holder)
+    inside.setContentsMargins(8, 2, 0, 4)
+    for widget in widgets:
+        inside.addWidget(widget)
+    return holder

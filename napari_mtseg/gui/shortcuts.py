@@ -1,11 +1,12 @@
 """Keys of the window as Qt actions; napari's preferences rebind them.
 
 No default takes a key from napari: its Labels layers use plain letters and digits
-while one paints. Inside the dock, where napari listens to none, the plain keys of the
-palette work as well.
+while one paints. Inside the dock, where napari listens to none, plain keys work as
+well: those of verdicts on the Review page, those of the palette elsewhere.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from napari.settings import get_plugin_settings
 from qtpy.QtCore import QEvent, QObject, Qt
@@ -31,7 +32,27 @@ from napari_mtseg.gui.state import DrawAs, WindowState
 PLUGIN = "napari-mtseg"
 N_DIGITS = 9
 """classes that have a number key"""
+REVIEW_LETTERS: Mapping[str, str] = MappingProxyType(
+    {
+        "A": "accept",
+        "R": "reject",
+        "F": "fix",
+        "S": "skip",
+        "U": "undo_verdict",
+        "N": "next_worst",
+    }
+)
+"""plain keys inside the dock while the Review page is shown"""
+FROM_ANY_PAGE = frozenset({"next_worst"})
+"""actions of the Review page whose keys work on every page, and open it"""
 
+_PALETTE_LETTERS = {
+    "P": "partial_masks",
+    "C": "scribbles",
+    "F": "full_masks",
+    "B": "background",
+    "S": "separator",
+}
 _TYPED_INTO = (QLineEdit, QPlainTextEdit, QTextEdit, QAbstractSpinBox, QComboBox)
 
 
@@ -46,8 +67,24 @@ def add_shortcuts(
     *,
     train: Callable[[], None],
     stop: Callable[[], None],
+    review: Mapping[str, Callable[[], object]] | None = None,
 ) -> None:
-    """Give the window's actions their keys, as long as ``dock`` lives."""
+    """Give the window's actions their keys, as long as ``dock`` lives.
+
+    Parameters
+    ----------
+    dock : QWidget
+        Gets the keys.
+    state : WindowState
+        Says which page is shown; the keys of the palette change it.
+    train, stop : callable
+        Begin and end a training.
+    review : mapping, optional
+        Actions of the Review page by their name in the preferences. But for
+        FROM_ANY_PAGE they are called only while that page is shown: no verdict is
+        given on a result that nobody looks at.
+    """
+    review = {k: _in_review(state, k, call) for k, call in (review or {}).items()}
     everywhere: dict[str, Callable[[], object]] = {
         "next_image": lambda: state.step_image(1),
         "previous_image": lambda: state.step_image(-1),
@@ -58,19 +95,15 @@ def add_shortcuts(
         "separator": lambda: _paint(state, SCRIBBLE_SEPARATOR),
         "train": train,
         "stop": stop,
+        **review,
     }
     for name, action in everywhere.items():
         _add(dock, key_of(name), action, Qt.ShortcutContext.WindowShortcut)
     inside = Qt.ShortcutContext.WidgetWithChildrenShortcut
-    letters = {
-        "P": everywhere["partial_masks"],
-        "C": everywhere["scribbles"],
-        "F": everywhere["full_masks"],
-        "B": everywhere["background"],
-        "S": everywhere["separator"],
-    }
-    for letter, action in letters.items():
-        _add(dock, letter, action, inside)
+    for letter in sorted({*_PALETTE_LETTERS, *REVIEW_LETTERS}):
+        palette = everywhere.get(_PALETTE_LETTERS.get(letter, ""))
+        judge = everywhere.get(REVIEW_LETTERS.get(letter, ""))
+        _add(dock, letter, _by_page(state, palette, judge), inside)
     for digit in range(1, N_DIGITS + 1):
         choose = _class_chooser(state, digit)
         _add(dock, f"Ctrl+{digit}", choose, Qt.ShortcutContext.WindowShortcut)
@@ -138,6 +171,37 @@ def _add(
     made.setShortcutContext(context)
     made.triggered.connect(lambda: action())
     dock.addAction(made)
+
+
+def _in_review(
+    state: WindowState, name: str, action: Callable[[], object]
+) -> Callable[[], object]:
+    """Return an action of the Review page that rests while another page is shown."""
+
+    def act() -> None:
+        if state.project is None:
+            return
+        if name in FROM_ANY_PAGE:
+            state.page = "review"
+        if state.page == "review":
+            action()
+
+    return act
+
+
+def _by_page(
+    state: WindowState,
+    palette: Callable[[], object] | None,
+    judge: Callable[[], object] | None,
+) -> Callable[[], object]:
+    """Return what a letter does: on the Review page a verdict, else the palette's."""
+
+    def act() -> None:
+        action = judge if judge is not None and state.page == "review" else palette
+        if action is not None:
+            action()
+
+    return act
 
 
 def _draw(state: WindowState, draw_as: DrawAs) -> None:

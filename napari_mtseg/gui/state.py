@@ -11,6 +11,8 @@ from napari_mtseg.domain.project import ImageEntry
 from napari_mtseg.gui.window_settings import load_window_settings
 from napari_mtseg.storage.locks import FolderLock
 from napari_mtseg.storage.project import Project
+from napari_mtseg.storage.review_log import ReviewLog
+from napari_mtseg.storage.verdict_masks import settle
 
 DrawAs = Literal["partial", "scribble", "full"]
 Page = Literal["project", "annotate", "train", "review", "export"]
@@ -35,6 +37,9 @@ class WindowState:
     """image on the canvas"""
     run_id: str | None = None
     """run that trains, or whose results are looked at"""
+    start_from: str | None = None
+    """run that the Train page shall choose as the start of the next one; it sets None
+    when it has"""
     page: Page = "project"
     """page that is shown"""
     saving: str = SAVED
@@ -75,7 +80,7 @@ class WindowState:
         """Open a project in place of the one that is open.
 
         It opens at the image that was looked at last, else at its first training image:
-        held-out images are not to be painted.
+        held-out images are not to be painted. A verdict that a kill cut off is ended.
 
         Raises
         ------
@@ -86,6 +91,11 @@ class WindowState:
         if self.project is not None and self.project.path == project.path:
             return
         lock = project.annotation_lock().acquire()
+        try:
+            settle(project, ReviewLog(project.path))
+        except BaseException:
+            lock.release()
+            raise
         self.close_project()
         self._lock = lock
         self.project = project
@@ -98,6 +108,7 @@ class WindowState:
         self.closing.emit()
         self.image_id = None
         self.run_id = None
+        self.start_from = None
         self.project = None
         if self._lock is not None:
             self._lock.release()

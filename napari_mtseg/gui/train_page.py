@@ -134,6 +134,7 @@ class TrainPage(QWidget):
     def _join_shared(self) -> None:
         state, trainer = self._state, self._trainer
         state.events.project.connect(self._change_project)
+        state.events.start_from.connect(self._start_from)
         state.annotation_saved.connect(self._change_paint)
         state.images_changed.connect(self._change_paint)
         state.classes_changed.connect(self._change_paint)
@@ -173,6 +174,7 @@ class TrainPage(QWidget):
     def _take_records(self) -> None:
         self._runs.show_records(self._history.records)
         self._choices.set_earlier_runs(self._history.records)
+        self._start_from()
         self._refresh()
 
     def _send(self) -> None:
@@ -225,6 +227,13 @@ class TrainPage(QWidget):
             self._method.choose(record.method)
             self._choices.start_from(run_id)
             self._button.setFocus()
+
+    def _start_from(self) -> None:
+        """Train on from the run that another page wants, once it is read."""
+        wanted = self._state.start_from
+        if wanted is not None and self._history.record(wanted) is not None:
+            self._state.start_from = None
+            self._train_on(wanted)
 
     def _go_on(self, way: str) -> None:
         """Do what the user chose after a training, or go to another page."""

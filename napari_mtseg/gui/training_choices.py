@@ -1,6 +1,7 @@
 """How to train a method: preset, variant, device, seed, start and settings."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from qtpy.QtCore import Signal
@@ -157,8 +158,17 @@ class TrainingChoices(QWidget):
         self.parent_run.blockSignals(False)
 
     def start_from(self, run_id: str) -> None:
-        """Start the next run from the weights and grown labels of another."""
+        """Start the next run from the weights and grown labels of another.
+
+        It gets the settings of that run, since weights fit no other network.
+        """
+        for record in self._records:
+            if record.id == run_id:
+                # Those of another version may not be allowed any more.
+                with suppress(SettingsError):
+                    self.form.show_values(record.settings)
         self.parent_run.setCurrentIndex(max(self.parent_run.findData(run_id), 0))
+        self.changed.emit()
 
     def _build(self) -> None:
         grid = QGridLayout()

@@ -1,11 +1,14 @@
 """Editing: the annotation of the current image, and how it follows the window."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from napari_mtseg.domain.annotation import (
     Box,
     CompleteRegion,
+    ObjectMasks,
     Tags,
     empty_annotation,
 )
@@ -195,3 +198,34 @@ def test_images_are_never_written(tmp_path, qtbot):
         viewer.layers["Partial masks"].paint((5, 5), 1)
         editing.flush()
     assert content_fingerprint(file) == before
+
+
+def test_an_image_that_is_let_go_is_saved_and_cannot_be_painted_on(tmp_path, qtbot):
+    project = plain_project(tmp_path)
+    with open_window(project, qtbot) as (viewer, _, editing):
+        viewer.layers["Partial masks"].paint((5, 5), 1)
+        assert editing.let_go()
+        assert on_disk(project).partial.objects[5, 5] == 1
+        assert not editing.is_shown
+        assert not viewer.layers["Partial masks"].editable
+
+
+def test_what_others_wrote_is_shown_when_the_image_is_read_again(tmp_path, qtbot):
+    project = plain_project(tmp_path)
+    with open_window(project, qtbot) as (viewer, state, editing):
+        viewer.layers["Scribbles"].paint((5, 5), 1)
+        editing.let_go()
+        entry, other = project.images[0], on_disk(project)
+        objects = np.zeros((20, 30), np.uint32)
+        objects[3:6, 3:6] = 4
+        full = ObjectMasks(objects=objects, class_of={4: 1})
+        state.project.save_annotation(entry, replace(other, full=full))
+        editing.read_again()
+        qtbot.waitUntil(lambda: editing.is_shown)
+        assert viewer.layers["Full masks"].data[4, 4] > 0
+        assert viewer.layers["Scribbles"].data[5, 5] == 1
+        viewer.layers["Scribbles"].paint((15, 5), 1)
+        assert editing.flush()
+    saved = on_disk(project)
+    assert saved.full.objects[4, 4] == 4
+    assert saved.scribbles[15, 5] == 1

@@ -9,7 +9,6 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QListWidget,
     QPushButton,
     QSlider,
     QSpinBox,
@@ -18,10 +17,11 @@ from qtpy.QtWidgets import (
 
 from napari_mtseg.domain.prediction import Prediction
 from napari_mtseg.gui.commands import CommandResult
+from napari_mtseg.gui.editing import Editing
 from napari_mtseg.gui.overlays import Overlays
-from napari_mtseg.gui.predicted_images import predicted_images
 from napari_mtseg.gui.predicting import NO_RUN, outcome_of
 from napari_mtseg.gui.review_page import ReviewPage
+from napari_mtseg.gui.review_table import ReviewTable
 from napari_mtseg.gui.sentence_label import SentenceLabel
 from napari_mtseg.gui.state import WindowState
 from napari_mtseg.storage.prediction_files import save_prediction
@@ -77,15 +77,21 @@ def commands():
 
 
 @pytest.fixture
-def overlays(state, qtbot):
-    overlays = Overlays(ViewerModel(), state)
+def viewer():
+    return ViewerModel()
+
+
+@pytest.fixture
+def overlays(viewer, state, qtbot):
+    overlays = Overlays(viewer, state)
     yield overlays
     overlays.release()
 
 
 @pytest.fixture
-def page(qtbot, state, overlays, commands):
-    page = ReviewPage(state, overlays, commands)
+def page(qtbot, viewer, state, overlays, commands):
+    page = ReviewPage(viewer, state, Editing(viewer, state), overlays, commands)
+    state.page = "review"
     qtbot.addWidget(page)
     page.resize(360, 800)
     page.show()
@@ -106,9 +112,10 @@ def button(page, name):
     return page.findChild(QPushButton, name)
 
 
-def lines(page):
-    found = page.findChild(QListWidget, "predicted_images")
-    return [found.item(i).text() for i in range(found.count())]
+def listed(page):
+    """Return the ids of the images in the table, from top to bottom."""
+    table = page.findChild(ReviewTable)
+    return [table.id_at(row) for row in range(table.rowCount())]
 
 
 def test_without_a_run_the_page_says_what_to_do_first(page, project):
@@ -140,30 +147,12 @@ def test_the_prediction_of_the_current_image_is_shown(
     state.runs_changed.emit()
     qtbot.waitUntil(lambda: "Contours" in overlays.names)
     assert said(page, "review_here") == ""
-    qtbot.waitUntil(lambda: len(lines(page)) == 1)
-    assert lines(page) == ["disc_0.tif\n1 object · quality 0.91"]
+    qtbot.waitUntil(lambda: listed(page) == [project.images[0].id])
     state.step_image(1)
     assert overlays.names == ()
     assert said(page, "review_here") == (
         "This run has not predicted this image. Click Predict this image."
     )
-
-
-def test_one_steps_through_the_predicted_images(qtbot, page, state, project):
-    run = trained_run(project)
-    first, _, last = project.images
-    predict(project, run, first)
-    predict(project, run, last)
-    state.runs_changed.emit()
-    qtbot.waitUntil(lambda: len(lines(page)) == 2)
-    assert not button(page, "previous_predicted").isEnabled()
-    qtbot.mouseClick(button(page, "next_predicted"), Qt.MouseButton.LeftButton)
-    assert state.image_id == last.id
-    assert not button(page, "next_predicted").isEnabled()
-    found = page.findChild(QListWidget, "predicted_images")
-    assert found.currentRow() == 1
-    found.itemActivated.emit(found.item(0))
-    assert state.image_id == first.id
 
 
 def test_all_images_are_predicted_by_the_chosen_run(
@@ -189,7 +178,7 @@ def test_all_images_are_predicted_by_the_chosen_run(
     assert said(page, "predict_outcome") == "3 images predicted."
     assert not button(page, "stop_predicting").isVisible()
     assert button(page, "predict_all").isEnabled()
-    qtbot.waitUntil(lambda: len(lines(page)) == 1)
+    qtbot.waitUntil(lambda: len(listed(page)) == 1)
 
 
 def test_only_the_current_image_is_predicted(qtbot, page, state, commands, project):
@@ -259,16 +248,6 @@ def test_failures_are_named(page):
     assert outcome_of(broken) == ("There is no run 'x'.", "problem")
 
 
-def test_a_damaged_prediction_is_listed_as_such(page, project):
-    run = trained_run(project)
-    entry = project.images[0]
-    predict(project, run, entry)
-    folder = project.path / "predictions" / run.path.name
-    (folder / entry.id / "prediction.json").write_text("{")
-    (found,) = predicted_images(folder, [(entry.id, entry.name)])
-    assert found.scores == "cannot be read; predict it again"
-
-
 def test_switches_follow_the_layers_and_the_layers_the_switches(
     qtbot, page, state, overlays, project
 ):
@@ -307,14 +286,14 @@ def test_closing_the_project_stops_the_prediction(
     assert commands.was_stopped
     commands.end(code=1, was_stopped=True)
     assert said(page, "predict_outcome") == ""
-    assert lines(page) == []
+    assert listed(page) == []
 
 
 def test_every_control_has_a_tooltip_and_fits_the_dock(page, state, project):
     run = trained_run(project)
     predict(project, run, project.images[0])
     state.runs_changed.emit()
-    for kind in (QPushButton, QComboBox, QCheckBox, QListWidget, QSlider, QSpinBox):
+    for kind in (QPushButton, QComboBox, QCheckBox, QSlider, QSpinBox):
         assert all(control.toolTip() for control in page.findChildren(kind))
     assert page.minimumSizeHint().width() <= 340
 
@@ -332,63 +311,6 @@ def predict_telling(project, run, entry, *, disagreeing):
     folder = project.path / "predictions" / run.path.name / entry.id
     doubts = [1] if disagreeing else []
     save_prediction(folder, made, spacing=(1, 1), unit="pixel", disagreeing=doubts)
-
-
-def test_images_on_which_classes_disagree_are_marked_and_found(
-    qtbot, page, state, project
-):
-    run = trained_run(project)
-    for place, entry in enumerate(project.images):
-        predict_telling(project, run, entry, disagreeing=place != 1)
-    state.runs_changed.emit()
-    qtbot.waitUntil(lambda: len(lines(page)) == 3)
-    assert lines(page) == [
-        "⚠ disc_0.tif\n0 objects · disagreement 0.90",
-        "disc_1.tif\n0 objects · disagreement 0.10",
-        "⚠ disc_2.tif\n0 objects · disagreement 0.90",
-    ]
-    found = page.findChild(QListWidget, "predicted_images")
-    assert found.item(0).toolTip().endswith("segmentation disagree about disc")
-    only = page.findChild(QCheckBox, "only_doubtful")
-    assert only.text() == "Only where classes disagree ⚠ (2)"
-    only.click()
-    assert [line[:12] for line in lines(page)] == ["⚠ disc_0.tif", "⚠ disc_2.tif"]
-    qtbot.mouseClick(button(page, "next_predicted"), Qt.MouseButton.LeftButton)
-    assert state.image_id == project.images[2].id
-    assert not button(page, "next_predicted").isEnabled()
-    only.click()
-    assert len(lines(page)) == 3
-    assert found.currentRow() == 2
-
-
-def test_where_nothing_disagrees_the_filter_says_so_and_cannot_be_ticked(
-    qtbot, page, state, project
-):
-    run = trained_run(project)
-    first, second, _ = project.images
-    predict_telling(project, run, first, disagreeing=True)
-    predict_telling(project, run, second, disagreeing=False)
-    state.runs_changed.emit()
-    qtbot.waitUntil(lambda: len(lines(page)) == 2)
-    only = page.findChild(QCheckBox, "only_doubtful")
-    only.click()
-    assert len(lines(page)) == 1
-    predict_telling(project, run, first, disagreeing=False)
-    state.predictions_changed.emit()
-    qtbot.waitUntil(lambda: len(lines(page)) == 2)
-    assert only.text() == "Only where classes disagree ⚠ (0)"
-    assert not only.isHidden()
-    assert not only.isEnabled()
-    assert not only.isChecked()
-    assert only.toolTip().startswith("There is none: on every predicted image")
-
-
-def test_without_class_predictions_there_is_no_filter(qtbot, page, state, project):
-    run = trained_run(project)
-    predict(project, run, project.images[0])
-    state.runs_changed.emit()
-    qtbot.waitUntil(lambda: len(lines(page)) == 1)
-    assert page.findChild(QCheckBox, "only_doubtful").isHidden()
 
 
 def test_what_is_said_of_the_image_comes_and_goes_with_its_prediction(
@@ -452,29 +374,49 @@ def test_the_choice_follows_the_run_that_is_chosen(page, state, project):
     assert box.currentData() == "dropout"
 
 
-def test_the_most_doubtful_images_come_first_if_wanted(qtbot, page, state, project):
+def test_scores_are_checked_after_all_images_are_predicted(
+    qtbot, page, state, commands, project
+):
     run = trained_run(project)
-    for entry, doubt in zip(project.images, (0.2, 0.7, float("nan")), strict=True):
-        predict(project, run, entry, doubt=doubt)
+    project.update_image(project.images[0].changed({"split": "test"}))
+    state.images_changed.emit()
     state.runs_changed.emit()
-    qtbot.waitUntil(lambda: len(lines(page)) == 3)
-    first = page.findChild(QCheckBox, "most_doubtful_first")
-    assert first.isVisible()
-    first.click()
-    assert [line.split("\n")[0] for line in lines(page)] == [
-        "disc_1.tif",
-        "disc_0.tif",
-        "disc_2.tif",
+    qtbot.mouseClick(button(page, "predict_all"), Qt.MouseButton.LeftButton)
+    for entry in project.images:
+        predict(project, run, entry)
+    told = {"predicted": [{"notices": []}] * 3, "failed": []}
+    commands.end(stdout=json.dumps(told))
+    qtbot.waitUntil(lambda: commands.args[0] == "evaluate")
+    assert commands.args[1:] == [
+        str(project.path),
+        "--run",
+        run.path.name,
+        "--split",
+        "held-out",
+        "--json",
     ]
-    assert page.findChild(QListWidget, "predicted_images").currentRow() == 1
-    first.click()
-    assert lines(page)[0].startswith("disc_0.tif")
 
 
-def test_without_doubts_images_cannot_be_sorted_by_them(qtbot, page, state, project):
+def test_keys_have_an_action_each(page):
+    assert set(page.actions_by_name()) == {
+        "accept",
+        "reject",
+        "fix",
+        "skip",
+        "undo_verdict",
+        "next_worst",
+        "worst_object",
+        "worst_slice",
+    }
+
+
+def test_a_page_that_nobody_looks_at_reads_nothing(qtbot, page, state, project):
     run = trained_run(project)
     for entry in project.images:
         predict(project, run, entry)
+    state.page = "train"
     state.runs_changed.emit()
-    qtbot.waitUntil(lambda: len(lines(page)) == 3)
-    assert page.findChild(QCheckBox, "most_doubtful_first").isHidden()
+    qtbot.wait(100)
+    assert listed(page) == []
+    state.page = "review"
+    qtbot.waitUntil(lambda: len(listed(page)) == 3)

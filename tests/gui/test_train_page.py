@@ -603,6 +603,20 @@ def test_a_run_can_be_trained_on_and_resumed(window, project, qtbot):
     assert window.trainer.resumed == [run.path.name]
 
 
+def test_another_page_chooses_the_run_to_start_from(window, project, qtbot):
+    run = made_run(project, method="baseline", settings={"levels": 3})
+    window.state.start_from = run.path.name
+    window.state.runs_changed.emit()
+    start = window.get(QComboBox, "start_from")
+    qtbot.waitUntil(lambda: start.currentData() == run.path.name)
+    assert window.get(QComboBox, "method").currentData() == "baseline"
+    assert window.page._choices.request().values["levels"] == 3
+    assert window.state.start_from is None
+    start.setCurrentIndex(0)
+    window.state.start_from = run.path.name
+    assert start.currentData() == run.path.name
+
+
 def test_the_duration_is_estimated_from_a_run_of_the_same_size(window, project, qtbot):
     settings = window.page._choices.settings()
     events = [STARTED, step(1, seconds=99), step(2, seconds=3), step(3, seconds=3)]

@@ -67,8 +67,9 @@ SCORES: Mapping[str, ScoreInfo] = {
 }
 """Scores of an image by name; higher is always more doubtful."""
 
-DEFAULT_SCORE = "boundary_entropy"
-"""score that images are sorted by unless the user chooses another"""
+DEFAULT_SCORE = "inside_entropy"
+"""score that images are sorted by unless the user chooses another: of all that need one
+pass alone it finds most failures on held-out images (docs/benchmarks/review.md)"""
 
 
 class ReviewRecord(Settings):

@@ -290,4 +290,4 @@ def test_the_images_to_look_at_first_are_named_with_their_scores(project: Projec
     assert len(doubts) == 3
     in_order = sorted(doubts, key=lambda name: -doubts[name])
     named = ", ".join(f"{name} {doubts[name]:.2f}" for name in in_order)
-    assert f"most doubt at outlines: {named}" in run("predict", project.path).stderr
+    assert f"most doubt inside: {named}" in run("predict", project.path).stderr

@@ -6,6 +6,7 @@ import pytest
 
 from napari_mtseg.domain.errors import ProjectError, RunError, SettingsError
 from napari_mtseg.domain.project import ImageEntry
+from napari_mtseg.domain.review import DEFAULT_SCORE
 from napari_mtseg.storage.image_tags import TagChange, set_tags
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.verdicts import accept, reject
@@ -65,7 +66,7 @@ def test_images_are_sorted_by_the_score_of_the_rule_else_by_one_that_is_there(pr
     images = [replace(image, scores={"doubt": 0.5}) for image in review.images]
     assert replace(review, images=tuple(images)).main_score == "doubt"
     images = [replace(image, scores={}) for image in review.images]
-    assert replace(review, images=tuple(images)).main_score == "boundary_entropy"
+    assert replace(review, images=tuple(images)).main_score == DEFAULT_SCORE
 
 
 def test_a_score_that_is_not_there_is_one_sentence(project):

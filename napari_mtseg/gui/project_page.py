@@ -122,6 +122,7 @@ class ProjectPage(QWidget):
         state.classes_changed.connect(self._say_facts)
         state.classes_changed.connect(self._show_choices)
         state.annotation_saved.connect(self._annotation_saved)
+        state.reviewed.connect(self._annotation_saved)
         state.predictions_changed.connect(self._read_all)
         self.view.opened.connect(self._open_image)
         self.table.split_asked.connect(self._change_split)

@@ -73,7 +73,6 @@ class ReviewPage(QWidget):
         self._predicting.arrived.connect(self._show_image)
         self._predicting.all_predicted.connect(self._check.after_prediction)
         self._triage.score_chosen.connect(self._check.set_score)
-        self._triage.judged.connect(self._again.refresh)
         self._runs.activated.connect(self._choose_run)
         overlays.failed.connect(lambda why: self._here.say(why, "problem"))
         state.events.project.connect(self._list_runs)

@@ -58,6 +58,9 @@ class WindowState:
     annotation_saved: ClassVar[Signal] = Signal(
         str, description="the annotation of this image is on disk"
     )
+    reviewed: ClassVar[Signal] = Signal(
+        str, description="a verdict on this image was given or taken back, on disk"
+    )
     runs_changed: ClassVar[Signal] = Signal(description="a run began, ended or is gone")
     predictions_changed: ClassVar[Signal] = Signal(
         description="predictions were made or replaced"

@@ -17,6 +17,8 @@ SIDE = 64
 
 _MAX_WAITING = 60
 """images scrolled by long ago are not worth a picture until they are seen again"""
+_MAX_KEPT = 2000
+"""pictures in memory, 16 KB each; older ones are made again when they are seen"""
 _MAX_PIXELS = 2**26
 """of a plane that must be decoded whole; of larger ones the middle is shown"""
 _WINDOW = 4096
@@ -103,6 +105,8 @@ class Thumbnails(QObject):
     ) -> None:
         if project is not self._project:
             return
+        while len(self._pixmaps) >= _MAX_KEPT:
+            del self._pixmaps[next(iter(self._pixmaps))]
         self._pixmaps[image_id] = QPixmap() if picture is None else _pixmap(picture)
         self.made.emit(image_id)
 

@@ -104,7 +104,7 @@ class TrainAgain(QWidget):
         self._counting.answered.connect(self._show)
         self._button.clicked.connect(self._go)
         state.events.project.connect(self._leave_project)
-        state.annotation_saved.connect(self.refresh)
+        state.reviewed.connect(self.refresh)
         state.runs_changed.connect(self.refresh)
         state.images_changed.connect(self.refresh)
         self.refresh()

@@ -59,8 +59,6 @@ class Triage(QGroupBox):
 
     listed = Signal(object)
     """tuple of ReviewedImage: what is listed now, whatever the filter shows of it"""
-    judged = Signal()
-    """a verdict was saved or taken back"""
     score_chosen = Signal(str)
     """score that the images are sorted by from now on, of SCORES"""
 
@@ -176,8 +174,6 @@ class Triage(QGroupBox):
         self._line.settled.connect(self._save_rule)
         self.view.chosen.connect(self._choose)
         self._judging.changed.connect(self._follow)
-        self._judging.writer.judged.connect(lambda *_: self.judged.emit())
-        self._judging.writer.taken_back.connect(lambda _: self.judged.emit())
         state.events.project.connect(self._filter.clear)
 
     def _picture_of(self, image_id: str) -> QPixmap | None:

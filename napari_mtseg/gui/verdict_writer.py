@@ -203,8 +203,10 @@ class VerdictWriter(QObject):
 
     def _say(self, job: _Job, result: object) -> None:
         judged = result.judged if isinstance(result, TakenBack) else result
-        if isinstance(judged, Judged) and judged.changed:
-            self._state.annotation_saved.emit(judged.record.image_id)
+        if isinstance(judged, Judged):
+            if judged.changed:
+                self._state.annotation_saved.emit(judged.record.image_id)
+            self._state.reviewed.emit(judged.record.image_id)
         if isinstance(result, TakenBack):
             self.taken_back.emit(result)
         elif isinstance(result, Judged) and job.image_id is not None:

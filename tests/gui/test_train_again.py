@@ -118,7 +118,7 @@ def test_the_button_goes_to_the_train_page_with_this_run(qtbot, panel, state, pr
     panel.set_run(run.path.name)
     qtbot.waitUntil(lambda: said(panel) == "1 accepted image joins the training.")
     judge(project, run, 1, "corrected")
-    state.annotation_saved.emit(project.images[1].id)
+    state.reviewed.emit(project.images[1].id)
     qtbot.waitUntil(lambda: "1 corrected" in said(panel))
     button(panel).click()
     assert (state.start_from, state.page) == (run.path.name, "train")

@@ -389,7 +389,7 @@ def review(window: Pictures) -> None:
     window.wait(lambda: dock.editing.is_shown)
     for name in dock.overlays.names:
         dock.overlays.set_visible(name, name in {"Contours", "Uncertainty"})
-    window.scroll_to("verdict_outcome")
+    window.scroll_to("next_worst")
     window.take("triage")
     window.click("what_next_fold")
     window.click("train_again")

@@ -105,8 +105,12 @@ class ImageScores:
 
     @property
     def dice(self) -> float:
-        """Mean Dice over the classes, 0..1."""
-        return float(np.mean([scores.dice for scores in self.classes.values()]))
+        """Mean Dice over the classes that occur in either mask, 0..1; 1 if none does.
+
+        Classes that are rightly absent would hide a failure in a project of many.
+        """
+        shown = [each.dice for each in self.classes.values() if not each.both_empty]
+        return float(np.mean(shown)) if shown else 1.0
 
 
 ANSWERS = ("class_accuracy", "scene_accuracy", "disagreement")

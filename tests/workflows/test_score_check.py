@@ -146,6 +146,13 @@ def test_predictions_without_scores_are_told():
     assert "hold no scores of doubt" in check.notices[0]
 
 
+def test_a_class_that_is_rightly_absent_hides_no_failure():
+    absent = replace(class_of(1.0), both_empty=True)
+    missed = replace(image_of("a", 0.0), classes={1: class_of(0.0), 2: absent})
+    assert missed.dice == 0.0
+    assert replace(missed, classes={2: absent}).dice == 1.0
+
+
 def test_dice_of_several_classes_is_their_mean():
     image = replace(image_of("a", 0.4), classes={1: class_of(0.4), 2: class_of(1.0)})
     assert score_check(evaluation_of(image)).images[0].dice == pytest.approx(0.7)

@@ -183,7 +183,7 @@ def header(arguments: argparse.Namespace, plans: Sequence[Plan]) -> list[str]:
         f"below the {FAILED_SHARE:.0%} quantile of the same source's predictions. "
         "Intervals: 95 %, bootstrap over images, each with all its seeds. AURC: area "
         "under risk (1 - Dice) and coverage of images, lower is better. 'Within a run' "
-        "is the mean over seeds instead.",
+        "is the mean over seeds, each with the failures of its own quantile.",
         "",
         *((quick, "") if arguments.quick else ()),
     ]

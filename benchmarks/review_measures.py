@@ -18,7 +18,10 @@ MIN_FAILURES = 10
 MAXIMUM_PROBABILITY = "low_confidence"
 """score that all others are compared with"""
 SPEARMAN, AUROC, AREA = "spearman", "auroc", "area"
-MEASURES = (SPEARMAN, AUROC, AREA)
+"""of all pairs of seed and image pooled; AREA is that under risk and coverage"""
+SPEARMAN_WITHIN, AUROC_WITHIN = "spearman within", "auroc within"
+"""mean over seeds, each taken by itself, with the failures of its own quantile"""
+MEASURES = (SPEARMAN, AUROC, AREA, SPEARMAN_WITHIN, AUROC_WITHIN)
 N_RESAMPLES = 1000
 
 Floats = NDArray[np.float64]
@@ -74,13 +77,18 @@ class Answers:
         """(seeds, images) True for failures."""
         return self.dice < self.failure_below
 
+    @cached_property
+    def failed_within(self) -> NDArray[np.bool_]:
+        """(seeds, images) True below the quantile of the same seed."""
+        return self.dice < np.quantile(self.dice, FAILED_SHARE, axis=1, keepdims=True)
+
     @property
     def is_enough(self) -> bool:
         """Whether there are failures enough to know."""
         return int(self.failed.sum()) >= MIN_FAILURES
 
     def estimates(self, score: str) -> dict[str, Estimate]:
-        """Return every measure of a score, all pairs of seed and image pooled.
+        """Return every measure of a score.
 
         Images are resampled, each with all of its seeds: predictions of one image by
         several networks are not independent.
@@ -105,10 +113,6 @@ class Answers:
         risk = (1 - self.dice).ravel()
         return risk_coverage(risk, risk).area
 
-    def spearman_within(self, score: str) -> float:
-        """Return the mean over seeds of Spearman's correlation with Dice."""
-        return float(np.mean(spearman_rows(self.scores[score], self.dice)))
-
     def _drawn(self) -> NDArray[np.int64]:
         """(N_RESAMPLES, images) places of images, always the same."""
         n = self.dice.shape[1]
@@ -125,6 +129,17 @@ class Answers:
             SPEARMAN: spearman_rows(d, dice),
             AUROC: auroc_rows(d, failed),
             AREA: np.array(areas),
+            **self._within(doubts, places),
+        }
+
+    def _within(self, doubts: Floats, places: NDArray[np.integer]) -> dict[str, Floats]:
+        """Return the mean over seeds of what is measured of each seed by itself."""
+        seeds = list(zip(doubts, self.dice, self.failed_within, strict=True))
+        orders = [spearman_rows(d[places], dice[places]) for d, dice, _ in seeds]
+        areas = [auroc_rows(d[places], failed[places]) for d, _, failed in seeds]
+        return {
+            SPEARMAN_WITHIN: np.mean(orders, axis=0),
+            AUROC_WITHIN: np.mean(areas, axis=0),
         }
 
 

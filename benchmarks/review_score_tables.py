@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 from benchmarks.review_measures import (
     AREA,
     AUROC,
+    AUROC_WITHIN,
     MAXIMUM_PROBABILITY,
     MEASURES,
     MIN_FAILURES,
     SPEARMAN,
+    SPEARMAN_WITHIN,
     Answers,
     Estimate,
     Sets,
@@ -50,8 +52,11 @@ def tables_of(held_out: Sets, test: Sets) -> list[str]:
             lines += [*source_table(source, answers), ""]
     lines += ["### Held-out training images", "", *held_out_table(held_out), ""]
     lines += ["### The choice", ""]
+    by_chosen: dict[Chosen | None, list[str]] = {}
     for title, chosen in choices(held_out).items():
-        lines += choice(title, chosen, held_out, test)
+        by_chosen.setdefault(chosen, []).append(title)
+    for chosen, titles in by_chosen.items():
+        lines += choice(", ".join(titles), chosen, held_out, test)
     return lines
 
 
@@ -60,9 +65,9 @@ def choices(held_out: Sets) -> dict[str, Chosen | None]:
     sources = list(dict.fromkeys(s for of_set in held_out.values() for s in of_set))
     first = sources[:1]
     return {
-        "Of all sources and scores": best(held_out, sources),
-        f"Of {first[0]}": best(held_out, first),
-        f"Of {first[0]} and the program's scores": best(held_out, first, scores=SCORES),
+        "of all sources and scores": best(held_out, sources),
+        f"of {first[0]}": best(held_out, first),
+        f"of {first[0]} and the program's scores": best(held_out, first, scores=SCORES),
     }
 
 
@@ -74,22 +79,17 @@ def source_table(source: str, answers: Answers) -> list[str]:
         f"{answers.dice.mean():.3f}; {failures_in_words(answers)}; "
         f"{np.mean(answers.facts['seconds']):.2f} s per image.",
         "",
-        "| score | Spearman with Dice | AUROC | AURC x 1000 | Spearman within a run |",
-        "|---|---|---|---|---|",
+        _line(["score", *_TITLES.values()]),
+        "|" + "---|" * (len(_TITLES) + 1),
     ]
     for score in answers.scores:
         found = answers.estimates(score)
-        cells = [
-            text_of(found[SPEARMAN]),
-            text_of(found[AUROC]) if answers.is_enough else "too few to know",
-            text_of(found[AREA], scale=1000, digits=0),
-            f"{answers.spearman_within(score):.2f}",
-        ]
+        cells = [_cell(name, found[name], answers) for name in _TITLES]
         lines.append(_line([title_of(score), *cells]))
     random = text_of(answers.random_area(), scale=1000, digits=0)
-    lines.append(_line(["random order", "0", "0.5", random, "0"]))
+    lines.append(_line(["random order", "0", "0.5", random, "0", "0.5"]))
     best_area = f"{1000 * answers.best_area():.0f}"
-    lines.append(_line(["order by Dice itself", "-1", "1", best_area, "-1"]))
+    lines.append(_line(["order by Dice itself", "-1", "1", best_area, "-1", "1"]))
     return lines
 
 
@@ -122,11 +122,11 @@ def held_out_table(held_out: Sets) -> list[str]:
 def choice(title: str, chosen: Chosen | None, held_out: Sets, test: Sets) -> list[str]:
     """Return how what was chosen does on the test images; ``title`` says of what."""
     if chosen is None:
-        return [f"{title}: too few failures among the held-out images to choose.", ""]
+        return [f"Chosen {title}: too few failures among the held-out images.", ""]
     source, score = chosen
     value = mean_auroc(held_out, source, score)
     lines = [
-        f"**{title}**, by the highest mean AUROC on the held-out training images: "
+        f"Chosen {title} by the highest mean AUROC on the held-out training images: "
         f"`{score}` from {source} ({value:.3f}). On the test images:",
         "",
         "| | " + " | ".join(test) + " |",
@@ -134,7 +134,11 @@ def choice(title: str, chosen: Chosen | None, held_out: Sets, test: Sets) -> lis
     ]
     by_set = [verdicts(of_set, chosen) for of_set in test.values()]
     lines += [_line([name, *(v[name] for v in by_set)]) for name in by_set[0]]
-    lines += ["", f"Failures that it finds, the worst {FLAGGED_SHARE:.0%} flagged:", ""]
+    lines += [
+        "",
+        f"Failures of each run that it finds, the worst {FLAGGED_SHARE:.0%} flagged:",
+        "",
+    ]
     lines += [
         "| set | kind | failures | found |",
         "|---|---|---|---|",
@@ -154,37 +158,39 @@ def verdicts(of_set: Mapping[str, Answers], chosen: Chosen) -> dict[str, str]:
     answers = of_set[source]
     first_source = next(iter(of_set))
     found = answers.estimates(score)
-    said = {
-        f"Spearman at most {WANTED_SPEARMAN}": _reached(
-            found[SPEARMAN], found[SPEARMAN].value <= WANTED_SPEARMAN
-        ),
-        f"AUROC at least {WANTED_AUROC}": _reached(
-            found[AUROC], found[AUROC].value >= WANTED_AUROC
+    said = {}
+    for name, wanted in _WANTED.items():
+        value = found[name].value
+        lower = name in _LOWER_IS_BETTER
+        limit = f"{_TITLES[name]}: at {'most' if lower else 'least'} {wanted}"
+        reached = value <= wanted if lower else value >= wanted
+        said[limit] = (
+            _reached(found[name], reached)
+            if answers.is_enough
+            else f"too few failures to know ({failures_in_words(answers)})"
         )
-        if answers.is_enough
-        else f"too few failures to know ({failures_in_words(answers)})",
-    }
     for against in dict.fromkeys((source, first_source)):
         other = of_set[against].estimates(MAXIMUM_PROBABILITY)
-        for name, lower_is_better in ((SPEARMAN, True), (AUROC, False), (AREA, True)):
-            label = f"{_TITLES[name]} minus that of maximum probability, {against}"
-            scale = 1000 if name == AREA else 1
-            said[label] = _better(
-                found[name] - other[name], lower_is_better=lower_is_better, scale=scale
-            )
+        for name, title in _TITLES.items():
+            label = f"{title} minus that of maximum probability, {against}"
+            said[label] = _better(name, found[name] - other[name])
     return said
 
 
 def failure_rows(answers: Answers, score: str) -> list[list[str]]:
-    """Return kind, number, and number found of failures, by what is wrong and scene."""
-    doubts, failed = answers.scores[score].ravel(), answers.failed.ravel()
-    n_flagged = int(np.ceil(FLAGGED_SHARE * doubts.size))
-    flagged = np.zeros(doubts.size, bool)
-    flagged[np.argsort(-doubts, kind="stable")[:n_flagged]] = True
-    groups: dict[str, NDArray[np.bool_]] = {"all": np.ones(doubts.size, bool)}
+    """Return kind, number, and number found of failures, by what is wrong and scene.
+
+    Of each seed by itself: its worst FLAGGED_SHARE are flagged.
+    """
+    doubts, failed = answers.scores[score], answers.failed_within
+    n_flagged = int(np.ceil(FLAGGED_SHARE * doubts.shape[1]))
+    flagged = np.zeros(doubts.shape, bool)
+    worst = np.argsort(-doubts, axis=1, kind="stable")[:, :n_flagged]
+    np.put_along_axis(flagged, worst, True, axis=1)
+    groups: dict[str, NDArray[np.bool_]] = {"all": np.ones(doubts.shape, bool)}
     kinds = kinds_of(answers)
     groups |= {kind: kinds == kind for kind in (EMPTY, MISSED, ADDED)}
-    scenes = answers.facts["scene"].ravel()
+    scenes = answers.facts["scene"]
     groups |= {str(scene): scenes == scene for scene in np.unique(scenes) if scene}
     return [
         [name, str((failed & where).sum()), str((failed & where & flagged).sum())]
@@ -194,11 +200,11 @@ def failure_rows(answers: Answers, score: str) -> list[list[str]]:
 
 
 def kinds_of(answers: Answers) -> NDArray[np.str_]:
-    """(predictions,) EMPTY, MISSED where recall is below precision, else ADDED."""
+    """(seeds, images) EMPTY, MISSED where recall is below precision, else ADDED."""
     facts = answers.facts
     more = np.where(facts["recall"] < facts["precision"], MISSED, ADDED)
     kinds: NDArray[np.str_] = np.where(facts["n_objects"] == 0, EMPTY, more)
-    return kinds.ravel()
+    return kinds
 
 
 def failures_in_words(answers: Answers) -> str:
@@ -232,18 +238,49 @@ def _reached(estimate: Estimate, reached: bool) -> str:
     return f"{text_of(estimate)}: **{'reached' if reached else 'not reached'}**"
 
 
-def _better(estimate: Estimate, *, lower_is_better: bool, scale: float) -> str:
+def _better(measure: str, estimate: Estimate) -> str:
     """Return a difference to maximum probability, and whether it can be told."""
     low, high = estimate.ends
     if low <= 0 <= high or np.isnan(low):
         said = "cannot be told"
     else:
-        said = "better" if (high < 0) == lower_is_better else "worse"
-    digits = 0 if scale > 1 else 2
-    return f"{text_of(estimate, scale=scale, digits=digits)}: **{said}**"
+        said = "better" if (high < 0) == (measure in _LOWER_IS_BETTER) else "worse"
+    return f"{_scaled(measure, estimate)}: **{said}**"
 
 
-_TITLES = dict(zip(MEASURES, ("Spearman", "AUROC", "AURC x 1000"), strict=True))
+def _cell(measure: str, estimate: Estimate, answers: Answers) -> str:
+    is_known = answers.is_enough or measure not in {AUROC, AUROC_WITHIN}
+    return _scaled(measure, estimate) if is_known else "too few to know"
+
+
+def _scaled(measure: str, estimate: Estimate) -> str:
+    return (
+        text_of(estimate, scale=1000, digits=0)
+        if measure == AREA
+        else text_of(estimate)
+    )
+
+
+_TITLES: Mapping[str, str] = dict(
+    zip(
+        MEASURES,
+        (
+            "Spearman",
+            "AUROC",
+            "AURC x 1000",
+            "Spearman within a run",
+            "AUROC within a run",
+        ),
+        strict=True,
+    )
+)
+_WANTED: Mapping[str, float] = {
+    SPEARMAN: WANTED_SPEARMAN,
+    AUROC: WANTED_AUROC,
+    SPEARMAN_WITHIN: WANTED_SPEARMAN,
+    AUROC_WITHIN: WANTED_AUROC,
+}
+_LOWER_IS_BETTER = frozenset({SPEARMAN, SPEARMAN_WITHIN, AREA})
 
 
 def _line(cells: Sequence[str]) -> str:

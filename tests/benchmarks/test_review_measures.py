@@ -9,8 +9,10 @@ from scipy.stats import spearmanr
 from benchmarks.review_measures import (
     AREA,
     AUROC,
+    AUROC_WITHIN,
     N_RESAMPLES,
     SPEARMAN,
+    SPEARMAN_WITHIN,
     Answers,
     answers_of,
     auroc_rows,
@@ -77,8 +79,11 @@ def test_images_are_drawn_with_all_their_seeds():
 def test_runs_of_another_level_count_alike_within_a_run():
     dice = [[0.1, 0.2, 0.3], [0.7, 0.8, 0.9]]
     answers = answers_with(dice, doubt=[[0.3, 0.2, 0.1], [0.9, 0.8, 0.7]])
-    assert answers.spearman_within("doubt") == pytest.approx(-1)
-    assert answers.estimates("doubt")[SPEARMAN].value > 0
+    found = answers.estimates("doubt")
+    assert found[SPEARMAN_WITHIN].value == pytest.approx(-1)
+    assert found[AUROC_WITHIN].value == 1
+    assert found[SPEARMAN].value > 0
+    assert answers.failed_within.tolist() == [[True, False, False]] * 2
 
 
 @settings(max_examples=30, deadline=None)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_mtseg.cli.output import print_json, say
 from napari_mtseg.cli.progress import progress_bar
+from napari_mtseg.domain.prediction import ONE_PASS
 from napari_mtseg.domain.review import DEFAULT_SCORE, SCORES
 
 if TYPE_CHECKING:
@@ -111,17 +112,9 @@ def _summary(
             f"in {doubtful} of them, segmentation and class prediction disagree on "
             "what occurs: look at these first"
         )
-    by_doubt = sorted(
-        (o for o in done if math.isfinite(o.whole.doubt)), key=lambda o: -o.whole.doubt
-    )
-    if by_doubt:
-        named = ", ".join(
-            f"{o.name} {_doubt_of(o).removeprefix('doubt ')}"
-            for o in by_doubt[:N_NAMED]
-        )
-        source = by_doubt[0].uncertainty_from
-        lines.append(f"uncertainty from {source}; most doubt: {named}")
-    elif len(done) > 1:
+    if done and done[0].uncertainty_from != ONE_PASS:
+        lines.append(f"uncertainty from {done[0].uncertainty_from}")
+    if len(done) > 1:
         lines.extend(_most_doubtful(done))
     if failed:
         lines.append(f"{len(failed)} failed:")

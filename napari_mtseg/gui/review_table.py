@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt
-from qtpy.QtGui import QFont, QIcon, QPixmap
+from qtpy.QtGui import QIcon, QPixmap
 
 from napari_mtseg.domain.review import ReviewRecord, Verdict
 from napari_mtseg.gui.review_rows import ReviewRow, ReviewRows, Show
@@ -25,16 +25,15 @@ from napari_mtseg.gui.review_words import (
 from napari_mtseg.storage.review_index import ReviewedImage
 
 MARK = Qt.ItemDataRole.UserRole
+"""role of a score cell: (score as a share of the highest, whether it is flagged)"""
 _ROLES = frozenset(
     {
         MARK,
         Qt.ItemDataRole.DisplayRole,
         Qt.ItemDataRole.ToolTipRole,
         Qt.ItemDataRole.DecorationRole,
-        Qt.ItemDataRole.FontRole,
     }
 )
-"""role of a score cell: (score as a share of the highest, whether it is flagged)"""
 
 
 class Column(IntEnum):
@@ -201,7 +200,7 @@ class ReviewTable(QAbstractTableModel):
         if role not in _ROLES:
             return None
         row = self.rows.row(int(self._order[index.row()]))
-        column, is_current = Column(index.column()), row.image.id == self._current
+        column = Column(index.column())
         if role == Qt.ItemDataRole.DisplayRole:
             return _cell(row, column)
         if role == Qt.ItemDataRole.ToolTipRole:
@@ -210,10 +209,6 @@ class ReviewTable(QAbstractTableModel):
             return row.share, row.is_flagged
         if role == Qt.ItemDataRole.DecorationRole and column == Column.IMAGE:
             return _icon(self._picture_of(row.image.id))
-        if role == Qt.ItemDataRole.FontRole and is_current:
-            font = QFont()
-            font.setBold(True)
-            return font
         return None
 
     def _first_unreviewed(

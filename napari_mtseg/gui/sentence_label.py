@@ -1,5 +1,6 @@
 """A sentence with a sign before it, so that colour is never the only sign."""
 
+import re
 from typing import Literal
 
 from qtpy.QtCore import QEvent, QSize, Qt
@@ -9,8 +10,8 @@ Kind = Literal["ok", "note", "problem", "plain"]
 
 SIGNS: dict[Kind, str] = {"ok": "✔ ", "note": "! ", "problem": "✖ ", "plain": ""}
 _WORDS: dict[Kind, str] = {"ok": "Good: ", "note": "Note: ", "problem": "Problem: "}
-_BREAK_AFTER = "/\\_-."
-"""where a path or file name that is longer than a line may be broken"""
+_BREAKS = re.compile(r"(?<=[/\\_\-.])(?!(?<=\d\.)\d)")
+"""where a path or file name that is longer than a line may be broken; no number is"""
 _ZERO_WIDTH_SPACE = "\u200b"
 
 
@@ -71,7 +72,4 @@ class SentenceLabel(QLabel):
 
 
 def _breakable(text: str) -> str:
-    return "".join(
-        letter + _ZERO_WIDTH_SPACE if letter in _BREAK_AFTER else letter
-        for letter in text
-    )
+    return _BREAKS.sub(_ZERO_WIDTH_SPACE, text)

@@ -140,8 +140,6 @@ class WhatChanged(QWidget):
             widget.setVisible(bool(earlier))
         self._compared = None
         self._compare()
-        if not earlier and run_id is not None:
-            self._on_image.say(NO_EARLIER_RUN)
 
     def _choose(self) -> None:
         if self._run_id is not None:
@@ -165,7 +163,8 @@ class WhatChanged(QWidget):
         project, image = self._state.project, self._state.image_id
         before, now = self.compared_with, self._run_id
         if project is None or image is None or before is None or now is None:
-            self._show_nothing("")
+            has_earlier = self._runs.count() > 1
+            self._show_nothing("" if now is None or has_earlier else NO_EARLIER_RUN)
             return
         folders = [project.path / "predictions" / run / image for run in (before, now)]
         if not has_prediction(folders[1]):

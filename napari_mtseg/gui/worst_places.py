@@ -29,7 +29,7 @@ TOO_OLD = (
 )
 FILLS = 1 / 3
 """share of the canvas that an object fills along the side where it fills most"""
-_LEAST = 16
+_LEAST = 32
 """pixels that fill so much at least: a speck is shown with what is around it"""
 
 
@@ -54,6 +54,7 @@ class WorstPlaces(QWidget):
         self._objects: tuple[DoubtfulObject, ...] | None = None
         self._planes: tuple[DoubtfulPlane, ...] | None = None
         self._object_at = self._plane_at = -1
+        self._came_from: tuple[tuple[float, ...], float] | None = None
         self._for_objects, self._for_planes = NewestAnswer(self), NewestAnswer(self)
         self._awaited: set[NewestAnswer] = set()
         self._slice = self._button("worst_slice", "Worst slice")
@@ -72,7 +73,8 @@ class WorstPlaces(QWidget):
         for reading in (self._for_objects, self._for_planes):
             reading.refused.connect(self._refuse)
         state.events.project.connect(self._leave_project)
-        state.events.image_id.connect(self._forget)
+        state.events.image_id.connect(self._leave_image)
+        state.events.page.connect(self._go_back)
         state.predictions_changed.connect(self._forget)
         self._forget()
 
@@ -143,6 +145,17 @@ class WorstPlaces(QWidget):
         self._said.say("")
         self.refresh()
 
+    def _leave_image(self) -> None:
+        self._go_back()
+        self._forget()
+
+    def _go_back(self) -> None:
+        """Show again what the canvas showed before it went to an object."""
+        if self._came_from is not None:
+            camera = self._viewer.scene.camera
+            camera.center, camera.zoom = self._came_from
+            self._came_from = None
+
     def _leave_project(self) -> None:
         self._run_id = None
         self._forget()
@@ -207,6 +220,8 @@ class WorstPlaces(QWidget):
             * entry.spacing[axis]
             for axis in shown
         ]
+        if self._came_from is None:
+            self._came_from = camera.center, camera.zoom
         camera.center = tuple(centre[axis] for axis in shown)
         camera.zoom = fitting_zoom(size, view)
 

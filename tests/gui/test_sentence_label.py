@@ -44,3 +44,10 @@ def test_it_never_becomes_a_window_of_its_own(qtbot):
     qtbot.addWidget(label)
     label.say("Nobody has put me anywhere yet")
     assert not label.isVisible()
+
+
+def test_a_number_is_not_broken_at_its_point(qtbot):
+    label = SentenceLabel("Dice below 0.8 in a_b.tif.")
+    qtbot.addWidget(label)
+    assert "0.8" in label.text()
+    assert "b.\u200btif" in label.text()

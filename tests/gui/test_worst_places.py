@@ -87,7 +87,7 @@ def button(places, name):
     return places.findChild(QPushButton, name)
 
 
-def test_the_worst_object_is_centred_and_fills_a_third(qtbot, flat):
+def test_the_worst_object_is_centred_with_what_is_around_it(qtbot, flat):
     _, _, viewer, places = flat
     button(places, "worst_object").click()
     assert said(places) == LOOKING
@@ -95,8 +95,23 @@ def test_the_worst_object_is_centred_and_fills_a_third(qtbot, flat):
     assert said(places).startswith("Object 8 (1 of 2): doubt 0.61")
     camera = viewer.scene.camera
     assert camera.center[-2:] == (19.5 * 0.5, 17.5 * 0.5)
-    # 20 pixels of half a unit are a third of the canvas, which is 300 pixels high.
-    assert camera.zoom * 20 * 0.5 == pytest.approx(100)
+    # It has 20 pixels of half a unit: 32 are a third of the canvas, 300 pixels high.
+    assert camera.zoom * 32 * 0.5 == pytest.approx(100)
+
+
+def test_the_next_image_and_the_next_page_are_shown_as_before(qtbot, flat):
+    _, state, viewer, places = flat
+    camera = viewer.scene.camera
+    camera.center, camera.zoom = (3.0, 4.0), 2.0
+    for leave in (lambda: state.step_image(1), lambda: setattr(state, "page", "train")):
+        state.page = "review"
+        state.image_id = state.project.images[0].id
+        places.next_worst_object()
+        qtbot.waitUntil(lambda: said(places).startswith("Object"))
+        assert camera.zoom != 2.0
+        leave()
+        assert camera.center[-2:] == (3.0, 4.0)
+        assert camera.zoom == 2.0
 
 
 def test_each_press_goes_on_to_the_next_and_after_the_last_to_the_first(qtbot, flat):

@@ -16,10 +16,11 @@ from napari_mtseg.cli.review_output import (
     show_images,
     show_judged,
 )
-from napari_mtseg.domain.errors import SettingsError
+from napari_mtseg.domain.errors import MtsegError, SettingsError
 
 if TYPE_CHECKING:
     from napari_mtseg.storage.project import Project
+    from napari_mtseg.storage.verdicts import Judged
 
 
 class Filter(StrEnum):
@@ -302,18 +303,30 @@ def _judge(
     judge = verdicts.accept if action == "--accept" else verdicts.reject
     # An unknown name is found before anything is changed.
     entries = [project.image(name) for name in names]
-    with project.annotation_lock():
-        judged = [
-            judge(project, entry, of_run, who=who, note=note, log=log)
-            for entry in entries
-        ]
-        if action == "--undo":
-            taken_back = verdicts.undo(project, run=of_run, who=who, log=log)
-            judged += [taken_back] if taken_back is not None else []
+    judged: list[verdicts.Judged] = []
+    try:
+        with project.annotation_lock():
+            for entry in entries:
+                one = judge(project, entry, of_run, who=who, note=note, log=log)
+                judged.append(one)
+            if action == "--undo":
+                taken_back = verdicts.undo(project, run=of_run, who=who, log=log)
+                judged += [taken_back] if taken_back is not None else []
+    except MtsegError:
+        # What was written before one is refused is told too.
+        if judged:
+            _show(project, of_run, judged, as_json=as_json)
+        raise
+    _show(project, of_run, judged, as_json=as_json)
+
+
+def _show(
+    project: "Project", run: str, judged: Sequence["Judged"], *, as_json: bool
+) -> None:
     if as_json:
-        print_json({"run": of_run, "judged": [judged_json(one) for one in judged]})
+        print_json({"run": run, "judged": [judged_json(one) for one in judged]})
         return
-    show_judged(project, of_run, judged)
+    show_judged(project, run, judged)
 
 
 def _share(text: str) -> float:

@@ -20,6 +20,29 @@ def prediction_folder(project: Project, entry: ImageEntry, run: str) -> Path:
     return project.path / "predictions" / run / entry.id
 
 
+def class_names_of(project: Project) -> tuple[str, ...]:
+    """Return the names of classes 1, 2, ... of a project."""
+    return tuple(known.name for known in project.info.classes)
+
+
+def classes_moved(then: tuple[str, ...], now: tuple[str, ...]) -> bool:
+    """Return True if a class that was there then is gone or at another place.
+
+    Classes that were added behind the others, or renamed, move none. One that was
+    removed from the end while another was added there counts as renamed.
+
+    Examples
+    --------
+    >>> classes_moved(("nucleus",), ("cell", "debris"))
+    False
+    >>> classes_moved(("nucleus", "debris"), ("debris",))
+    True
+    """
+    kept = [name for name in then if name in now]
+    moved = any(then.index(name) != now.index(name) for name in kept)
+    return moved or len(now) < len(then)
+
+
 def predicted_masks(project: Project, entry: ImageEntry, run: str) -> ObjectMasks:
     """Return the objects of a prediction as masks of the project.
 
@@ -33,9 +56,8 @@ def predicted_masks(project: Project, entry: ImageEntry, run: str) -> ObjectMask
     """
     folder = prediction_folder(project, entry, run)
     then = load_answer(folder).class_names
-    now = tuple(known.name for known in project.info.classes)
-    moved = any(then.index(n) != now.index(n) for n in set(then) & set(now))
-    if then and (moved or len(then) != len(now)):
+    now = class_names_of(project)
+    if then and (classes_moved(then, now) or len(then) != len(now)):
         raise ProjectError(
             f"The prediction of '{entry.name}' has the classes {', '.join(then)}, but "
             f"the project now has {', '.join(now)}. Train and predict again."

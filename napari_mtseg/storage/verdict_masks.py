@@ -9,18 +9,14 @@
 A verdict is written in this order: snapshot, ``pending.json``, annotation, line of
 the log; then ``pending.json`` gets its lasting name. Where a process was killed in
 between, :func:`settle` ends it: an annotation that is whole gets its line, one that
-is not becomes again what it was. Only full masks, the complete region and the origin
-are ever put back; partial masks, scribbles and tags belong to whoever painted them.
+is half written becomes again what it was, and one that a person painted since stays.
+Only full masks, the complete region and the origin are ever put back; partial masks,
+scribbles and tags belong to whoever painted them.
 """
 
-import hashlib
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from napari_mtseg.domain.annotation import Annotation
 from napari_mtseg.domain.errors import (
@@ -32,7 +28,15 @@ from napari_mtseg.domain.errors import (
 from napari_mtseg.domain.project import ImageEntry
 from napari_mtseg.domain.review import ReviewRecord
 from napari_mtseg.domain.settings import Settings
-from napari_mtseg.storage.annotation_files import facts_of
+from napari_mtseg.storage.full_masks import (
+    has_full_masks,
+    is_mixture,
+    masks_digest,
+    part_digests,
+    same_masks,
+    with_masks_of,
+)
+from napari_mtseg.storage.predicted_masks import class_names_of, classes_moved
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.review_log import ReviewLog
 from napari_mtseg.storage.settings_files import read_settings
@@ -59,6 +63,8 @@ class MaskChange(Settings):
     """True if the masks are as the program made them"""
     was_untouched: bool
     """True if those before were"""
+    parts: tuple[str, ...] = ()
+    """digests of the parts of the full masks, which are written one by one"""
 
 
 def write_masks(
@@ -104,11 +110,12 @@ def write_masks(
     take_snapshot(project, file, images=[entry])
     change = MaskChange(
         record=record.changed({"before": f"{FOLDER}/{file.name}"}),
-        digest=_digest(after),
+        digest=masks_digest(after),
         origin=after.origin,
-        classes=_class_names(project),
+        classes=class_names_of(project),
         is_untouched=is_untouched,
         was_untouched=are_untouched(project, log, entry, before),
+        parts=part_digests(after.full.objects),
     )
     write_json(folder / PENDING, change.model_dump(mode="json"))
     try:
@@ -116,7 +123,7 @@ def write_masks(
         log.append(change.record)
     except StorageError:
         with suppress(MtsegError):
-            _put_back(project, change)
+            _put_back(project, entry, before)
         raise
     _keep(project, change)
     return change.record
@@ -124,6 +131,9 @@ def write_masks(
 
 def settle(project: Project, log: ReviewLog) -> ReviewRecord | None:
     """End a verdict that a killed process left half done; quick where there is none.
+
+    What is put back is frozen first. Full masks that a person painted, imported or
+    edited since are never put back.
 
     Parameters
     ----------
@@ -135,7 +145,8 @@ def settle(project: Project, log: ReviewLog) -> ReviewRecord | None:
     Returns
     -------
     ReviewRecord or None
-        The verdict, if its annotation was whole, so that it counts from now on.
+        The verdict, if its annotation was whole, or a person edited it since, so that
+        it counts from now on.
 
     Raises
     ------
@@ -154,9 +165,8 @@ def settle(project: Project, log: ReviewLog) -> ReviewRecord | None:
     if change.record in log.records():
         _keep(project, change)
         return None
-    present = project.annotation(project.image(change.record.image_id))
-    if (_digest(present), present.origin) != (change.digest, change.origin):
-        _put_back(project, change)
+    if not _stays(project, change):
+        pending.unlink(missing_ok=True)
         return None
     log.append(change.record)
     _keep(project, change)
@@ -175,7 +185,10 @@ def change_of(project: Project, record: ReviewRecord) -> MaskChange | None:
 
 def is_as_written(change: MaskChange, annotation: Annotation) -> bool:
     """Return True if nobody edited the full masks since a verdict wrote them."""
-    return (change.digest, change.origin) == (_digest(annotation), annotation.origin)
+    return (change.digest, change.origin) == (
+        masks_digest(annotation),
+        annotation.origin,
+    )
 
 
 def are_untouched(
@@ -183,22 +196,17 @@ def are_untouched(
 ) -> bool:
     """Return True if the full masks of an image are as the program made them.
 
-    Where that cannot be told, because the notes are gone or classes changed since,
-    accepted masks count as untouched and corrected ones as a person's.
+    Where that cannot be told, because the notes are gone or classes went or changed
+    places since, accepted masks count as untouched and corrected ones as a person's.
     """
     if not annotation.is_accepted_prediction:
         return not has_full_masks(annotation)
     records = (r for r in reversed(log.records()) if r.image_id == entry.id)
     last = next((r for r in records if r.before is not None), None)
     change = None if last is None else change_of(project, last)
-    if change is None or change.classes != _class_names(project):
+    if change is None or classes_moved(change.classes, class_names_of(project)):
         return annotation.origin.startswith("accepted")
     return change.is_untouched and is_as_written(change, annotation)
-
-
-def has_full_masks(annotation: Annotation) -> bool:
-    """Return True if full masks are painted or a region is marked complete."""
-    return annotation.has_full or not annotation.full.is_empty
 
 
 def masks_before(project: Project, record: ReviewRecord) -> Annotation:
@@ -222,9 +230,9 @@ def masks_before(project: Project, record: ReviewRecord) -> Annotation:
             "Put back a copy of the file, or delete the full masks by hand."
         )
     before = load_snapshot(project, file).annotation(entry)
-    change, now = change_of(project, record), _class_names(project)
+    change, now = change_of(project, record), class_names_of(project)
     is_painted = bool(before.full.class_of)
-    if is_painted and change is not None and _moved(change.classes, now):
+    if is_painted and change is not None and classes_moved(change.classes, now):
         raise AnnotationError(
             f"What was painted on '{entry.name}' before has the classes "
             f"{', '.join(change.classes)}, but the project now has {', '.join(now)}. "
@@ -233,22 +241,36 @@ def masks_before(project: Project, record: ReviewRecord) -> Annotation:
     return before
 
 
-def with_masks_of(annotation: Annotation, other: Annotation) -> Annotation:
-    """Return an annotation with the full masks, region and origin of another."""
-    return replace(
-        annotation, full=other.full, complete=other.complete, origin=other.origin
+def _stays(project: Project, change: MaskChange) -> bool:
+    """Tell whether masks of an unlogged verdict stay; put back half-written ones."""
+    entry = project.image(change.record.image_id)
+    present = project.annotation(entry)
+    if is_as_written(change, present):
+        return True
+    file = project.path / str(change.record.before)
+    before = load_snapshot(project, file).annotation(entry)
+    if same_masks(present, before):
+        return False
+    if _is_half_written(change, before, present):
+        take_snapshot(project, _new_file(_reviews(project), entry), images=[entry])
+        _put_back(project, entry, before)
+        return False
+    # Without its line, a later verdict would take what was edited for untouched.
+    is_edited = before.origin != present.origin == change.origin
+    return is_edited and present.is_accepted_prediction
+
+
+def _is_half_written(
+    change: MaskChange, before: Annotation, present: Annotation
+) -> bool:
+    return (
+        present.origin in {before.origin, change.origin}
+        and (present.complete == before.complete or not present.has_full)
+        and is_mixture(present.full.objects, before.full.objects, change.parts)
     )
 
 
-def same_masks(one: Annotation, other: Annotation) -> bool:
-    """Return True if full masks, classes, region and origin are the same."""
-    return one.origin == other.origin and _digest(one) == _digest(other)
-
-
-def _put_back(project: Project, change: MaskChange) -> None:
-    entry = project.image(change.record.image_id)
-    file = project.path / str(change.record.before)
-    before = load_snapshot(project, file).annotation(entry)
+def _put_back(project: Project, entry: ImageEntry, before: Annotation) -> None:
     project.save_annotation(entry, with_masks_of(project.annotation(entry), before))
     (_reviews(project) / PENDING).unlink(missing_ok=True)
 
@@ -273,22 +295,3 @@ def _new_file(folder: Path, entry: ImageEntry) -> Path:
     stem = f"{entry.id}-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
     names = (f"{stem}{'' if n == 1 else f'-{n}'}.json" for n in range(1, 1000))
     return next(folder / name for name in names if not (folder / name).exists())
-
-
-def _digest(annotation: Annotation) -> str:
-    facts = facts_of(annotation)
-    told: list[Any] = [facts["shape"], facts["full_classes"], facts["complete"]]
-    digest = hashlib.sha256(repr(told).encode())
-    digest.update(np.ascontiguousarray(annotation.full.objects, np.uint32).data)
-    return digest.hexdigest()
-
-
-def _class_names(project: Project) -> tuple[str, ...]:
-    return tuple(known.name for known in project.info.classes)
-
-
-def _moved(then: tuple[str, ...], now: tuple[str, ...]) -> bool:
-    """Tell whether a class that was there then is gone or at another place."""
-    kept = [name for name in then if name in now]
-    moved = any(then.index(name) != now.index(name) for name in kept)
-    return moved or len(now) < len(then)

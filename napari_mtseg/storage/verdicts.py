@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from napari_mtseg.domain.annotation import Annotation, CompleteRegion
 from napari_mtseg.domain.project import ImageEntry
 from napari_mtseg.domain.review import ReviewRecord, Verdict
+from napari_mtseg.storage.full_masks import same_masks, with_masks_of
 from napari_mtseg.storage.predicted_masks import predicted_masks, prediction_folder
 from napari_mtseg.storage.prediction_files import load_answer
 from napari_mtseg.storage.project import Project
@@ -19,9 +20,7 @@ from napari_mtseg.storage.verdict_masks import (
     change_of,
     is_as_written,
     masks_before,
-    same_masks,
     settle,
-    with_masks_of,
     write_masks,
 )
 
@@ -109,8 +108,9 @@ def reject(
 ) -> Judged:
     """Say that a prediction is wrong; masks that came from a prediction are taken back.
 
-    Masks of an earlier run stay if a person corrected them. Parameters, errors: as
-    :func:`accept`.
+    Masks of another run stay if a person corrected or edited them. Of masks of this
+    run that were edited, a notice says where the edits are kept. Parameters, errors:
+    as :func:`accept`.
     """
     log = log or ReviewLog(project.path)
     settle(project, log)
@@ -119,13 +119,16 @@ def reject(
     record = _record(entry, run, "rejected", who=who, note=note)
     if not present.is_accepted_prediction:
         return _logged(log, record)
-    if present.origin.startswith(CORRECTED) and present.origin != f"{CORRECTED} {run}":
+    edited = not are_untouched(project, log, entry, present)
+    is_of_run = present.origin in {f"{ACCEPTED} {run}", f"{CORRECTED} {run}"}
+    if not is_of_run and (edited or present.origin.startswith(CORRECTED)):
         return _logged(log, record, _stay_sentence(entry, present))
     after = with_masks_of(present, _without_prediction(project, log, present, entry))
     written = write_masks(
         project, log, record, before=present, after=after, is_untouched=False
     )
-    return Judged(record=written, changed=True)
+    notices = (_edited_sentence(entry, written),) * edited
+    return Judged(record=written, notices=notices, changed=True)
 
 
 def skip(
@@ -151,6 +154,7 @@ def undo(
 
     The full masks become what they were before it; what a person edited since is
     frozen first, and a notice says where. Masks that have another origin by now stay.
+    Masks of an earlier verdict that was taken back meanwhile do not come back.
 
     Parameters
     ----------
@@ -185,18 +189,21 @@ def undo(
         return _logged(
             log, record, f"'{entry.name}' has other masks by now, which stay."
         )
-    after = with_masks_of(present, masks_before(project, given[-1]))
+    before = masks_before(project, given[-1])
+    was_untouched = change is not None and change.was_untouched
+    if was_untouched and _is_withdrawn(log, entry, before.origin):
+        before = _without_prediction(project, log, present, entry)
     written = write_masks(
         project,
         log,
         record,
         before=present,
-        after=after,
-        is_untouched=change is not None and change.was_untouched,
+        after=with_masks_of(present, before),
+        is_untouched=was_untouched,
     )
     edited = change is None or not is_as_written(change, present)
-    notice = f"'{entry.name}' was edited since; that is kept in '{written.before}'."
-    return Judged(record=written, notices=(notice,) * edited, changed=True)
+    notices = (_edited_sentence(entry, written),) * edited
+    return Judged(record=written, notices=notices, changed=True)
 
 
 def _take_over(
@@ -229,10 +236,15 @@ def _logged(log: ReviewLog, record: ReviewRecord, *notices: str) -> Judged:
     """Log a verdict that changes no mask; one that stands already is not repeated."""
     given = [r for r in log.standing() if r.run == record.run]
     own = [r for r in given if r.image_id == record.image_id]
-    if record.verdict is not None and own and own[-1].verdict == record.verdict:
+    if own and _says_nothing_new(record, own[-1]):
         return Judged(record=own[-1], notices=notices)
     log.append(record)
     return Judged(record=record, notices=notices)
+
+
+def _says_nothing_new(record: ReviewRecord, standing: ReviewRecord) -> bool:
+    is_same = (record.verdict, record.who) == (standing.verdict, standing.who)
+    return is_same and record.note in {"", standing.note}
 
 
 def _record(
@@ -253,6 +265,19 @@ def _without_prediction(
             if not before.is_accepted_prediction:
                 return before
     return present.without_accepted_prediction()
+
+
+def _is_withdrawn(log: ReviewLog, entry: ImageEntry, origin: str) -> bool:
+    """Tell whether the verdict that masks came from was given but stands no more."""
+    given, standing = (
+        origin in {f"{r.verdict} {r.run}" for r in records if r.image_id == entry.id}
+        for records in (log.records(), log.standing())
+    )
+    return given and not standing
+
+
+def _edited_sentence(entry: ImageEntry, written: ReviewRecord) -> str:
+    return f"'{entry.name}' was edited since; that is kept in '{written.before}'."
 
 
 def _stay_sentence(entry: ImageEntry, annotation: Annotation) -> str:

@@ -171,7 +171,7 @@ def slice_scores(
     sums: RegionSums,
     probabilities: NDArray[np.floating[Any]],
     uncertainty: NDArray[np.float32],
-) -> dict[str, NDArray[np.float64]]:
+) -> dict[str, NDArray[np.generic]]:
     """Return how doubtful the segmentation of each plane of a volume is.
 
     Parameters
@@ -183,11 +183,11 @@ def slice_scores(
 
     Returns
     -------
-    dict of str to (Z,) float64
-        'plane', the scores of :func:`image_scores` and 'n_object_pixels'. A plane
-        without objects may hold one that was missed: its scores are those of its most
-        doubtful pixels, of so many as lie near outlines on an average plane with
-        objects, 1 at least (ours).
+    dict of str to (Z,) array
+        'plane' and 'n_object_pixels', int64, and the scores of :func:`image_scores`,
+        float64. A plane without objects may hold one that was missed: its scores are
+        those of its most doubtful pixels, of so many as lie near outlines on an
+        average plane with objects, 1 at least (ours).
     """
     scores = sums.scores()
     has_objects = sums.n_objects > 0
@@ -200,8 +200,9 @@ def slice_scores(
             name: np.where(has_objects, values, others[name])
             for name, values in scores.items()
         }
-    planes = np.arange(len(has_objects), dtype=np.float64)
-    return {"plane": planes, **scores, "n_object_pixels": sums.n_objects}
+    planes = np.arange(len(has_objects), dtype=np.int64)
+    n_pixels = sums.n_objects.astype(np.int64)
+    return {"plane": planes, **scores, "n_object_pixels": n_pixels}
 
 
 def _reach(spacing: tuple[float, ...]) -> tuple[int, ...]:

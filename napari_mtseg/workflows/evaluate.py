@@ -9,13 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mtseg.domain.annotation import UNPAINTED, ObjectMasks
+from napari_mtseg.domain.errors import RunError
 from napari_mtseg.domain.prediction import Prediction
 from napari_mtseg.domain.project import ImageEntry
 from napari_mtseg.domain.targets import BACKGROUND
 from napari_mtseg.metrics.calibration import pixel_reliability
 from napari_mtseg.metrics.object_distances import object_distances
 from napari_mtseg.metrics.objects import match_objects
-from napari_mtseg.storage.prediction_files import load_prediction
+from napari_mtseg.storage.predicted_masks import (
+    class_names_of,
+    classes_moved,
+    prediction_folder,
+)
+from napari_mtseg.storage.prediction_files import load_answer, load_prediction
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.run_folder import find_run
 from napari_mtseg.targets.presence import occurring_classes
@@ -178,7 +184,8 @@ def evaluate_project(  # noqa: PLR0913 - one argument per choice of the user
     Raises
     ------
     RunError
-        If there is no such run, or it has not predicted one of the images.
+        If there is no such run, it has not predicted one of the images, or classes
+        went or changed places since.
     AnnotationError
         If no image has a mask, or a mask does not fit.
     ProjectError
@@ -192,13 +199,13 @@ def evaluate_project(  # noqa: PLR0913 - one argument per choice of the user
         if masks is None
         else FileTruth(project, entries, Path(masks), values)
     )
-    folder = project.path / "predictions" / run
     check_predicted(project, run, truth.entries)
+    _check_classes(project, run, truth.entries)
     scores = []
     for entry in truth.entries:
         scene = _scene_of(entry, project, found_run.info.scenes)
         exact, known = truth.of(entry)
-        prediction = load_prediction(folder / entry.id)
+        prediction = load_prediction(prediction_folder(project, entry, run))
         found = evaluate_masks(
             prediction,
             exact.objects,
@@ -217,12 +224,24 @@ def evaluate_project(  # noqa: PLR0913 - one argument per choice of the user
         run=run,
         split=split,
         truth=truth.description,
-        class_names=tuple(c.name for c in project.info.classes),
+        class_names=class_names_of(project),
         unit=truth.entries[0].unit,
         seed=seed,
         images=tuple(scores),
         notices=truth.notices + _unit_notices(truth.entries),
     )
+
+
+def _check_classes(project: Project, run: str, entries: Sequence[ImageEntry]) -> None:
+    """Refuse predictions whose classes are not those of the masks any more."""
+    now = class_names_of(project)
+    for entry in entries:
+        then = load_answer(prediction_folder(project, entry, run)).class_names
+        if then and classes_moved(then, now):
+            raise RunError(
+                f"The prediction of '{entry.name}' has the classes {', '.join(then)}, "
+                f"but the project now has {', '.join(now)}. Train and predict again."
+            )
 
 
 def _with_doubt(

@@ -170,3 +170,17 @@ def test_no_window_and_no_torch_is_needed_to_list(project):
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_verdicts_before_one_that_is_refused_are_told(project, as_json):
+    file = project.path / "predictions" / runs(project)[0] / "b" / "instances.tif"
+    file.write_bytes(file.read_bytes()[:50])
+    words = ["--json"] if as_json else []
+    result = mtseg_review(project.path, "--accept", "a", "--accept", "b", *words)
+    assert isinstance(result.exception, ProjectError)
+    if as_json:
+        told = json.loads(result.stdout)["judged"]
+        assert [one["record"]["image_id"] for one in told] == ["a"]
+    else:
+        assert result.stdout == "a.tif: accepted\n"

@@ -9,6 +9,18 @@ from napari_mtseg.storage.score_tables import (
     load_slice_scores,
     save_table,
 )
+from napari_mtseg.uncertainty.quality import RegionSums, slice_scores
+
+SUMS = (
+    "n_band",
+    "n_inside",
+    "n_objects",
+    "n_both",
+    "band_entropy",
+    "inside_entropy",
+    "object_entropy",
+    "confidence",
+)
 
 
 def test_columns_come_back_as_numbers(tmp_path):
@@ -23,6 +35,16 @@ def test_columns_come_back_as_numbers(tmp_path):
     assert found["fill"].tolist() == pytest.approx([0.123456789, 1e-9], rel=1e-5)
     assert {column.dtype for column in found.values()} == {np.dtype(np.float64)}
     assert load_slice_scores(tmp_path) == {}
+
+
+def test_numbers_of_pixels_are_written_in_full(tmp_path):
+    sums = RegionSums(
+        n_outputs=2, **dict.fromkeys(SUMS, np.array([1234567.0, 7654321.0]))
+    )
+    planes = slice_scores(sums, np.zeros((2, 2, 1, 1)), np.zeros((2, 1, 1), np.float32))
+    save_table(tmp_path / SLICES, planes)
+    found = load_slice_scores(tmp_path)["n_object_pixels"]
+    assert found.tolist() == [1234567, 7654321]
 
 
 def test_a_table_without_rows_keeps_its_columns(tmp_path):

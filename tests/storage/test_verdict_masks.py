@@ -1,9 +1,11 @@
 import errno
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from napari_mtseg.domain.annotation import CompleteRegion, ObjectMasks
 from napari_mtseg.domain.errors import StorageError
 from napari_mtseg.storage import (
     annotation_files,
@@ -14,8 +16,9 @@ from napari_mtseg.storage import (
 )
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.review_log import ReviewLog
+from napari_mtseg.storage.snapshot import load_snapshot
 from napari_mtseg.storage.verdict_masks import settle
-from napari_mtseg.storage.verdicts import accept, undo
+from napari_mtseg.storage.verdicts import accept, skip, undo
 from tests.reviewed_projects import OBJECTS, predict, reviewed_project, runs
 
 OTHER = np.where(OBJECTS == 2, 5, 0).astype(np.uint32)
@@ -156,3 +159,72 @@ def test_a_project_without_unfinished_verdicts_is_left_alone(project):
     before = {p: p.stat().st_mtime_ns for p in project.path.rglob("*")}
     assert settle(project, ReviewLog(project.path)) is None
     assert {p: p.stat().st_mtime_ns for p in project.path.rglob("*")} == before
+
+
+def paint(project: Project, name: str, **more: str) -> None:
+    """Replace the full masks by one object, as a person or an import does."""
+    objects = np.zeros_like(OBJECTS)
+    objects[3:9, 3:9] = 7
+    drawn = replace(
+        project.annotation(project.image(name)),
+        full=ObjectMasks(objects=objects, class_of={7: 1}),
+        complete=CompleteRegion(whole=True),
+        **more,  # type: ignore[arg-type]
+    )
+    project.save_annotation(project.image(name), drawn)
+
+
+def ids_of(project: Project, name: str) -> list[int]:
+    return np.unique(project.annotation(project.image(name)).full.objects).tolist()
+
+
+def test_masks_painted_after_a_refused_verdict_are_not_put_back(project, monkeypatch):
+    later = runs(project)[1]
+
+    def full(*_: object) -> None:
+        raise StorageError("The disk is full.")
+
+    monkeypatch.setattr(Project, "save_annotation", full)
+    with pytest.raises(StorageError):
+        accept(project, project.image("b"), later, who="ada")
+    monkeypatch.undo()
+    paint(project, "b")
+    skip(project, project.image("c"), later, who="ada")
+    assert ids_of(project, "b") == [0, 7]
+    assert "b" not in ReviewLog(project.path).verdicts(later)
+    assert not (project.path / "reviews" / "pending.json").exists()
+
+
+def test_masks_imported_after_a_kill_are_not_put_back(project, monkeypatch):
+    kill_at(monkeypatch, review_log, "append_line", 1)
+    with pytest.raises(Killed):
+        accept(project, project.image("b"), runs(project)[1], who="ada")
+    monkeypatch.undo()
+    paint(project, "b", origin="imported")
+    assert settle(project, ReviewLog(project.path)) is None
+    assert ids_of(project, "b") == [0, 7]
+
+
+def test_edits_after_a_kill_stay_and_outlive_the_next_acceptance(project, monkeypatch):
+    earlier, later = runs(project)
+    kill_at(monkeypatch, review_log, "append_line", 1)
+    with pytest.raises(Killed):
+        accept(project, project.image("b"), earlier, who="ada")
+    monkeypatch.undo()
+    paint(project, "b")
+    judged = accept(project, project.image("b"), later, who="ada")
+    assert "which stay as they are" in judged.notices[0]
+    assert ids_of(project, "b") == [0, 7]
+
+
+def test_half_written_masks_are_frozen_before_they_are_put_back(project, monkeypatch):
+    kill_at(monkeypatch, annotation_files, "write_json", 2)
+    with pytest.raises(Killed):
+        accept(project, project.image("a"), runs(project)[1], who="ada")
+    monkeypatch.undo()
+    files = set((project.path / "reviews").iterdir())
+    settle(project, ReviewLog(project.path))
+    (frozen,) = set((project.path / "reviews").iterdir()) - files
+    kept = load_snapshot(project, frozen).annotation(project.image("a"))
+    assert np.unique(kept.full.objects).tolist() == [0, 5]
+    assert ids_of(project, "a") == [0, 1, 2]

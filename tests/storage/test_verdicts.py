@@ -13,7 +13,7 @@ from napari_mtseg.domain.annotation import (
 )
 from napari_mtseg.domain.errors import AnnotationError, ProjectError
 from napari_mtseg.domain.project import ImageEntry
-from napari_mtseg.storage.class_edits import add_class, remove_class
+from napari_mtseg.storage.class_edits import add_class, remove_class, rename_class
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.review_log import ReviewLog
 from napari_mtseg.storage.verdicts import Judged, accept, fix, reject, skip, undo
@@ -368,3 +368,63 @@ def test_undo_without_its_snapshot_is_one_sentence(project, later):
     (project.path / str(judged.record.before)).unlink()
     with pytest.raises(AnnotationError, match="before is gone"):
         undo(project, run=later, who="ada")
+
+
+def test_a_rejection_leaves_accepted_masks_that_a_person_edited(
+    project, earlier, later
+):
+    accepted(project, earlier)
+    edited(project)
+    before = project.annotation(entry(project))
+    judged = reject(project, entry(project), later, who="ada")
+    assert judged.notices == (
+        "'a.tif' has masks that a person edited, which stay as they are.",
+    )
+    assert not judged.changed
+    assert same(project.annotation(entry(project)), before)
+    assert verdicts(project, later) == {"a": "rejected"}
+
+
+@pytest.mark.parametrize("judge", [accept, fix])
+def test_a_rejection_says_where_edits_of_its_own_run_are_kept(project, later, judge):
+    judge(project, entry(project), later, who="ada")
+    edited(project)
+    judged = reject(project, entry(project), later, who="ada")
+    assert judged.notices == (
+        f"'a.tif' was edited since; that is kept in '{judged.record.before}'.",
+    )
+    assert project.annotation(entry(project)).is_empty
+
+
+@pytest.mark.parametrize("is_renamed", [True, False])
+def test_edits_are_known_for_edits_after_a_class_was_renamed_or_added(
+    project, earlier, later, is_renamed
+):
+    accepted(project, earlier)
+    edited(project)
+    before = project.annotation(entry(project))
+    if is_renamed:
+        rename_class(project, 1, "cell")
+    else:
+        add_class(project, "debris")
+    predict(project, later, {"a": 0.5}, OTHER)
+    assert not accepted(project, later).changed
+    assert same(project.annotation(entry(project)), before)
+
+
+def test_masks_whose_verdict_was_taken_back_do_not_come_back(project, earlier, later):
+    project.save_annotation(entry(project), weak_paint())
+    accepted(project, earlier)
+    accepted(project, later)
+    taken_back(project, earlier)
+    assert taken_back(project, later).changed
+    assert same(project.annotation(entry(project)), weak_paint())
+    assert verdicts(project, later) == {}
+
+
+def test_a_note_or_another_person_is_logged_beside_the_same_verdict(project, later):
+    for who, note in (("ada", ""), ("ada", "blurred"), ("ada", ""), ("bob", "")):
+        reject(project, entry(project), later, who=who, note=note)
+    records = ReviewLog(project.path).records()
+    said = [(record.who, record.note) for record in records]
+    assert said == [("ada", ""), ("ada", "blurred"), ("bob", "")]

@@ -17,7 +17,7 @@ from napari_mtseg.domain.annotation import (
 from napari_mtseg.domain.errors import AnnotationError, ProjectError, RunError
 from napari_mtseg.domain.prediction import Prediction
 from napari_mtseg.domain.project import Split
-from napari_mtseg.storage.class_edits import add_scene
+from napari_mtseg.storage.class_edits import add_class, add_scene, remove_class
 from napari_mtseg.storage.image_tags import TagChange, set_tags
 from napari_mtseg.storage.prediction_files import save_prediction
 from napari_mtseg.storage.project import Project
@@ -310,3 +310,21 @@ def test_scenes_are_compared_by_name(tmp_path):
     # The second scene of the run is the project's first.
     assert [image.scene_accuracy for image in found.images] == [1, 0]
     assert found.answers()["scene_accuracy"].mean == 0.5
+
+
+def test_predictions_of_classes_that_moved_since_are_not_scored(tmp_path):
+    project, run = project_of(tmp_path, {"a": "test"})
+    folder = project.path / "predictions" / run.path.name / "a"
+    names = ("nucleus", "debris")
+    probabilities = np.zeros((3, *SHAPE), np.float16)
+    told = replace(prediction_of(TRUTH, {1: 2, 2: 2}), probabilities=probabilities)
+    save_prediction(folder, told, spacing=(1.0, 1.0), unit="pixel", class_names=names)
+    add_class(project, "mitosis")
+    assert evaluate_project(project, None, tmp_path / "masks").images
+    remove_class(project, 1)
+    with pytest.raises(RunError) as error:
+        evaluate_project(project, None, tmp_path / "masks")
+    assert str(error.value) == (
+        "The prediction of 'a.tif' has the classes nucleus, debris, but the project "
+        "now has debris, mitosis. Train and predict again."
+    )

@@ -1,6 +1,6 @@
-"""Which held-out images have masks of a person, which predictions are scored on."""
+"""What annotations hold by their facts alone: masks of a person, or of the program."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,17 +33,53 @@ def validation_images(run: RunFolder) -> frozenset[str]:
     Slow for many images: call it in a thread.
     """
     try:
-        painted = [
-            (item["entry"]["id"], item["facts"] or {})
+        images = [
+            item
             for item in read_json(run.snapshot_file)["images"]
             if item["entry"]["split"] == "validate"
         ]
-        exact = {key for key, facts in painted if _scores(facts)}
-        # Where nothing is exact, all that a person painted scores.
-        rough = {key for key, facts in painted if facts and not _is_ours(facts)}
+        exact = {i["entry"]["id"] for i in images if _scores(i["facts"] or {})}
+        # Where nothing is exact, all that a person painted scores; beside masks of
+        # the program, too.
+        rough = {
+            item["entry"]["id"]
+            for item in images
+            if item["facts"]
+            and (item["facts"]["partial_classes"] or _has_strokes(item["layers"]))
+        }
     except (MtsegError, OSError, AttributeError, KeyError, TypeError):
         return frozenset()
     return frozenset(exact or rough)
+
+
+def accepted_masks(project: Project, image_ids: Iterable[str]) -> dict[str, str]:
+    """Return whose prediction is the full mask of images now: id -> origin.
+
+    Images without full masks, and those whose masks are a person's, are left out. No
+    pixel is read. Slow for many images: call it in a thread.
+    """
+    facts = {key: _facts(project, project.image(key)) for key in image_ids}
+    return _of_the_program(facts)
+
+
+def learned_masks(run: RunFolder) -> dict[str, str]:
+    """Return whose prediction was the full mask of images as the run began.
+
+    As :func:`accepted_masks`; empty where what the run was trained on is not known.
+    """
+    try:
+        images = read_json(run.snapshot_file)["images"]
+        return _of_the_program({i["entry"]["id"]: i["facts"] or {} for i in images})
+    except (MtsegError, OSError, AttributeError, KeyError, TypeError):
+        return {}
+
+
+def _of_the_program(facts: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    return {
+        key: str(told["origin"])
+        for key, told in facts.items()
+        if _is_ours(told) and _is_complete(told)
+    }
 
 
 def _facts(project: Project, entry: ImageEntry) -> Mapping[str, Any]:
@@ -56,8 +92,17 @@ def _facts(project: Project, entry: ImageEntry) -> Mapping[str, Any]:
 
 
 def _scores(facts: Mapping[str, Any]) -> bool:
+    return _is_complete(facts) and not _is_ours(facts)
+
+
+def _is_complete(facts: Mapping[str, Any]) -> bool:
     region = facts.get("complete") or {}
-    return any(map(bool, region.values())) and not _is_ours(facts)
+    return any(map(bool, region.values()))
+
+
+def _has_strokes(layers: Mapping[str, Mapping[str, str]]) -> bool:
+    """Return whether anybody scribbled: chunks come with the first stroke."""
+    return any(key.startswith("c/") for key in layers["scribbles"])
 
 
 def _is_ours(facts: Mapping[str, Any]) -> bool:

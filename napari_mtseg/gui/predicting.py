@@ -44,7 +44,8 @@ class Predicting(QWidget):
         self._running: RunningCommand | None = None
         self._project: Path | None = None
         self._began, self._wanted = 0.0, [""]
-        self._has_arrived, self._is_all = False, False
+        self._arrived: set[str] = set()
+        self._is_all = False
         self._uncertainty = UncertaintyChoice(self)
         self._one = named_button("predict_image", "Predict this image", self)
         self._all = named_button("predict_all", "Predict all images", self)
@@ -132,7 +133,7 @@ class Predicting(QWidget):
         if project is None or run_id is None or self._running is not None:
             return
         self._project = project.path
-        self._began, self._wanted, self._has_arrived = time.time(), ids, False
+        self._began, self._wanted, self._arrived = time.time(), ids, set()
         self._outcome.say("")
         self._progress.setRange(0, 0)
         options = [*which, *self._uncertainty.options(), "--json"]
@@ -158,8 +159,8 @@ class Predicting(QWidget):
         left = duration_text(seconds / n * (of - n))
         known = seconds >= MEASURE_FOR and n < of
         self._progress.setFormat(f"{n} / {of}" + (f" · {left} left" if known else ""))
-        if self._state.image_id in done and not self._has_arrived:
-            self._has_arrived = True
+        new, self._arrived = done - self._arrived, done
+        if self._state.image_id in new:
             self.arrived.emit()
 
     def _stop_now(self) -> None:

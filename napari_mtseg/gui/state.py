@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import ClassVar, Literal
 
 from psygnal import Signal, SignalGroupDescriptor
@@ -71,6 +72,9 @@ class WindowState:
 
     def __post_init__(self) -> None:
         self._lock: FolderLock | None = None
+        self.writing = Lock()
+        """held by a thread that reads an annotation to write it changed; the image
+        on the canvas, which its editing alone writes, needs none"""
 
     @property
     def entry(self) -> ImageEntry | None:

@@ -252,7 +252,8 @@ class TagWriter(QObject):
         project, change = batch[0].project, batch[0].change
         entries = [each.entry for each in batch]
         try:
-            changed = set_tags(project, entries, change, blank=blank)
+            with self._state.writing:
+                changed = set_tags(project, entries, change, blank=blank)
         except Exception as error:  # noqa: BLE001 - bugs are raised again by _take
             self._note(error, batch, report, blank)
         else:

@@ -5,7 +5,8 @@ from functools import partial
 
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_mtseg.domain.errors import MtsegError
+from napari_mtseg.domain.review import MASK_VERDICTS
+from napari_mtseg.gui.held_out import accepted_masks, learned_masks
 from napari_mtseg.gui.named_widgets import named_button
 from napari_mtseg.gui.newest_answer import NewestAnswer
 from napari_mtseg.gui.sentence_label import SentenceLabel
@@ -23,7 +24,7 @@ _TIP = (
 
 @dataclass(frozen=True, kw_only=True)
 class NewMasks:
-    """Images that were accepted or corrected since a run began."""
+    """Images that a run did not learn from, with accepted or corrected masks."""
 
     n_accepted: int = 0
     """accepted images that train"""
@@ -60,17 +61,19 @@ def new_masks(project: Project, run_id: str) -> NewMasks:
 
     Slow for many verdicts: call it in a thread.
     """
-    try:
-        began = RunFolder(project.path / "runs" / run_id).info.created
-    except MtsegError:
-        began = ""
     split_of = {entry.id: entry.split for entry in project.images}
+    judged = {
+        record.image_id
+        for record in ReviewLog(project.path).records()
+        if record.verdict in MASK_VERDICTS and record.image_id in split_of
+    }
+    learned = learned_masks(RunFolder(project.path / "runs" / run_id))
     n = {"accepted": 0, "corrected": 0, "held out": 0}
-    for image, record in ReviewLog(project.path).verdicts(run_id).items():
-        # What was accepted before it began, this run has learned already.
-        if record.verdict not in n or record.when < began or image not in split_of:
-            continue
-        n[record.verdict if split_of[image] == "train" else "held out"] += 1
+    # Not the verdicts are counted but the masks: those of any run train.
+    for image, origin in accepted_masks(project, judged).items():
+        if learned.get(image) != origin:
+            verdict = "corrected" if origin.startswith("corrected") else "accepted"
+            n[verdict if split_of[image] == "train" else "held out"] += 1
     return NewMasks(
         n_accepted=n["accepted"],
         n_corrected=n["corrected"],
@@ -92,6 +95,7 @@ class TrainAgain(QWidget):
         self.setObjectName("train_again_panel")
         self._state = state
         self._run_id: str | None = None
+        self._is_behind = False
         self._counting = NewestAnswer(self)
         self._said = SentenceLabel("", "plain", self)
         self._said.setObjectName("new_masks")
@@ -105,6 +109,8 @@ class TrainAgain(QWidget):
         self._button.clicked.connect(self._go)
         state.events.project.connect(self._leave_project)
         state.reviewed.connect(self.refresh)
+        state.annotation_saved.connect(self._refresh_later)
+        state.events.page.connect(self._show_page)
         state.runs_changed.connect(self.refresh)
         state.images_changed.connect(self.refresh)
         self.refresh()
@@ -118,6 +124,7 @@ class TrainAgain(QWidget):
 
     def refresh(self) -> None:
         """Count again: a verdict was given or taken back, or a run has ended."""
+        self._is_behind = False
         project, obstacle = self._state.project, self._obstacle()
         self._button.setEnabled(not obstacle)
         self._button.setToolTip(obstacle or _TIP)
@@ -126,6 +133,15 @@ class TrainAgain(QWidget):
             self._said.say("")
         else:
             self._counting.ask(partial(new_masks, project, self._run_id))
+
+    def _refresh_later(self) -> None:
+        """Count again once that is looked at: paint may be gone, or be new."""
+        self._is_behind = True
+        self._show_page()
+
+    def _show_page(self) -> None:
+        if self._is_behind and self._state.page == "review":
+            self.refresh()
 
     def _obstacle(self) -> str:
         """Return why one cannot train from this run now, or ''."""

@@ -22,6 +22,7 @@ _JUDGES: Mapping[Verdict, Callable[..., Judged]] = {
     "corrected": fix,
     "skipped": skip,
 }
+_BUSY = "Wait until the class is deleted, then judge again."
 _BUG = (
     "The verdict could not be saved because of an error in the program; please report "
     "it and judge the image again."
@@ -60,7 +61,8 @@ class VerdictWriter(QObject):
     """Writes verdicts in the order in which they were given.
 
     While an image has one on its way, nobody paints on it: else the paint of the window
-    and the mask of the verdict would overwrite each other.
+    and the mask of the verdict would overwrite each other. With no image on the canvas
+    nothing is written: the project closes then, or all annotations are reworked.
 
     Parameters
     ----------
@@ -94,8 +96,9 @@ class VerdictWriter(QObject):
         self._let_go: str | None = None
         self._is_holding = False
         # Queued: what has ended at once is told after ``give`` has returned.
-        self._ended.connect(self._take, Qt.ConnectionType.QueuedConnection)
+        self._ended.connect(self._tell_and_show, Qt.ConnectionType.QueuedConnection)
         editing.changed.connect(self._hold)
+        state.events.image_id.connect(self._change_image)
         state.closing.connect(self.finish)
 
     @property
@@ -154,16 +157,28 @@ class VerdictWriter(QObject):
 
     def finish(self) -> None:
         """Return when all is written; the thread has ended then."""
-        self._let_go = None
         while self._due:
             future = next(iter(self._due))
             wait([future])
             self._take(future)
+        self._let_go = None
         if self._executor is not None:
             self._executor.shutdown()
         self._executor = self._log = None
 
+    def _change_image(self, image_id: str | None) -> None:
+        """Without an image wait for the disk, and tell once there is one again."""
+        if image_id is None:
+            wait(self._due)
+            return
+        for future in self._due:
+            if future.done():
+                self._ended.emit(future)
+
     def _put(self, job: _Job, work: Callable[[ReviewLog], object]) -> bool:
+        if job.is_verdict and self._state.image_id is None:
+            self.refused.emit(job.image_id or "", _BUSY)
+            return False
         if job.touches_paint and job.image_id in {None, self._state.image_id}:
             if not self._editing.let_go():
                 self.refused.emit(job.image_id or "", self._state.saving)
@@ -172,11 +187,15 @@ class VerdictWriter(QObject):
         if self._executor is None or self._log is None:
             self._executor = ThreadPoolExecutor(1, thread_name_prefix="mtseg-verdict")
             self._log = ReviewLog(job.project.path)
-        future = self._executor.submit(work, self._log)
+        future = self._executor.submit(self._written, work, self._log)
         self._due[future] = job
         future.add_done_callback(self._tell)
         self.changed.emit()
         return True
+
+    def _written(self, work: Callable[[ReviewLog], object], log: ReviewLog) -> object:
+        with self._state.writing:
+            return work(log)
 
     def _tell(self, future: "Future[Any]") -> None:
         try:
@@ -184,6 +203,15 @@ class VerdictWriter(QObject):
         except RuntimeError:
             # The window closed meanwhile.
             return
+
+    def _tell_and_show(self, future: "Future[Any]") -> None:
+        # What is told may bring an image onto the canvas.
+        if self._state.image_id is None:
+            return
+        try:
+            self._take(future)
+        finally:
+            self._show_again()
 
     def _take(self, future: "Future[Any]") -> None:
         """Tell what came of one; each only once."""
@@ -196,7 +224,6 @@ class VerdictWriter(QObject):
             self.refused.emit(job.image_id or "", sentence)
         else:
             self._say(job, future.result())
-        self._show_again()
         self.changed.emit()
         if error is not None and not isinstance(error, MtsegError):
             raise error
@@ -205,6 +232,9 @@ class VerdictWriter(QObject):
         judged = result.judged if isinstance(result, TakenBack) else result
         if isinstance(judged, Judged):
             if judged.changed:
+                if judged.record.image_id == self._state.image_id:
+                    # What is being read may be older than what was written.
+                    self._let_go = self._state.image_id
                 self._state.annotation_saved.emit(judged.record.image_id)
             self._state.reviewed.emit(judged.record.image_id)
         if isinstance(result, TakenBack):

@@ -40,8 +40,8 @@ class NewMasks:
         n = self.n_accepted + self.n_corrected
         if not parts:
             text = (
-                "No image was accepted or corrected since this run: the next one would "
-                "learn nothing new from this review."
+                "No image that trains was accepted or corrected since this run: the "
+                "next one would learn nothing new from this review."
             )
         else:
             images = "image joins" if n == 1 else "images join"

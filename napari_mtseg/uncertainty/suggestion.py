@@ -37,8 +37,9 @@ def suggest(
     n : int
         Images wanted, at least 0. If there are fewer, all of them are returned.
     how : {'doubt', 'random', 'interval'}
-        How they are chosen: 'interval' takes the middles of ``n`` equal parts of the
-        order that the images are given in.
+        How they are chosen: 'interval' divides the order that the images are given in
+        into equal parts, one for each image that is wanted or annotated, and takes the
+        middle of those in which nothing is annotated.
     doubts : (n_images,) sequence of float
         How doubtful each image is, higher is more, in any unit: only the order counts.
         NaN where it is not known: such images come after all others.
@@ -48,8 +49,8 @@ def suggest(
     rng : numpy.random.Generator
         Draws, and breaks ties; the same state gives the same answer.
     annotated : collection of int
-        Images that are annotated already: they are not chosen, and with 'doubt' the
-        others should be unlike them as well.
+        Images that are annotated already: they are not chosen. With 'doubt' the others
+        should be unlike them as well, with 'interval' far from them.
 
     Returns
     -------
@@ -90,13 +91,22 @@ def suggest(
     open_ones = np.array([i for i in range(doubt.size) if i not in done], np.intp)
     n = min(n, open_ones.size)
     if how == "interval":
-        middles = (2 * np.arange(n) + 1) * open_ones.size // (2 * max(n, 1))
-        return [int(i) for i in open_ones[middles]]
+        return _evenly_spaced(n, doubt.size, sorted(done))
     mixed = rng.permutation(open_ones)
     if how == "random":
         return [int(i) for i in mixed[:n]]
     looks = _standardised(descriptors)
     return _doubtful_and_unlike(n, mixed, doubt[mixed], looks, sorted(done))
+
+
+def _evenly_spaced(n: int, n_images: int, annotated: Sequence[int]) -> list[int]:
+    """Return the middles of ``n`` parts without an annotated image, evenly chosen."""
+    n_parts = n + len(annotated)
+    part_of = np.arange(n_images) * n_parts // max(n_images, 1)
+    untouched = np.setdiff1d(np.arange(n_parts), part_of[list(annotated)])
+    wanted = untouched[(2 * np.arange(n) + 1) * untouched.size // max(2 * n, 1)]
+    members = [np.flatnonzero(part_of == part) for part in wanted]
+    return [int(images[images.size // 2]) for images in members]
 
 
 def _doubtful_and_unlike(

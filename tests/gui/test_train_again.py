@@ -70,7 +70,7 @@ def button(panel):
         ),
         (
             (0, 0, 2),
-            "No image was accepted or corrected since this run: the next one would "
+            "No image that trains was accepted or corrected since this run: the next one would "
             "learn nothing new from this review. 2 are held out and do not train.",
         ),
     ],

@@ -130,6 +130,15 @@ def test_an_interval_skips_what_is_annotated():
     assert found == [2, 5]
 
 
+def test_an_interval_asked_for_one_by_one_is_spread_as_well():
+    annotated = []
+    for _ in range(10):
+        found = chosen(1, [0.0] * 100, [[]] * 100, how="interval", annotated=annotated)
+        annotated += found
+    gaps = np.diff([0, *sorted(annotated), 100])
+    assert gaps.max() <= 2 * 100 / 10
+
+
 def test_another_draw_gives_other_random_images():
     draws = {
         tuple(chosen(3, [0.0] * 20, [[]] * 20, how="random", seed=s)) for s in range(5)

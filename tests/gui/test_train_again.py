@@ -132,7 +132,7 @@ def test_paint_that_is_deleted_is_counted_when_the_page_is_looked_at(
     project.save_annotation(entry, empty_annotation(entry.spatial_shape))
     state.annotation_saved.emit(entry.id)
     state.page = "review"
-    qtbot.waitUntil(lambda: said(panel).startswith("No image was accepted"))
+    qtbot.waitUntil(lambda: said(panel).startswith("No image that trains"))
 
 
 def test_without_weights_one_cannot_train_again(panel, project):

@@ -71,7 +71,8 @@ def button(panel):
         (
             (0, 0, 2),
             "No image that trains was accepted or corrected since this run: the next "
-            "one would learn nothing new from this review. 2 are held out and do not train.",
+            "one would learn nothing new from this review. 2 are held out and do not "
+            "train.",
         ),
     ],
 )

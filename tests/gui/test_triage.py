@@ -91,7 +91,7 @@ class Host:
         return self.panel.findChild(QLabel, name).sentence
 
     def wait_until_saved(self):
-        self.qtbot.waitUntil(lambda: "sav" not in self.said("review_counts"))
+        self.qtbot.waitUntil(lambda: "saving" not in self.said("review_counts"))
         self.qtbot.waitUntil(lambda: "taking" not in self.said("review_counts"))
 
 

@@ -112,8 +112,8 @@ class Review:
         """
         if not 0 < share <= 1:
             raise SettingsError(
-                f"The worst {share:.3g} of the images cannot be flagged: the share "
-                "must be above 0 and at most 1, or 100 %."
+                f"The worst {100 * share:.3g} % of the images cannot be flagged: the "
+                "share must be above 0 and at most 100 %."
             )
         name = self.checked_score(score)
         values = sorted(i.scores[name] for i in self.images if name in i.scores)

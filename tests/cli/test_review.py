@@ -132,8 +132,8 @@ def test_a_report_is_written_where_asked(project, tmp_path):
         ),
         (
             ("--flag", "--worst", "0%"),
-            "The worst 0 of the images cannot be flagged: the share must be above 0 "
-            "and at most 1, or 100 %.",
+            "The worst 0 % of the images cannot be flagged: the share must be above 0 "
+            "and at most 100 %.",
         ),
         (
             ("--undo", "--note", "x"),

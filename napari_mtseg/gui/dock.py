@@ -34,6 +34,7 @@ from napari_mtseg.gui.start_panel import StartPanel
 from napari_mtseg.gui.state import Page, WindowState
 from napari_mtseg.gui.train_page import TrainPage
 from napari_mtseg.gui.trainer import Trainer
+from napari_mtseg.gui.warm_up import warm_up
 from napari_mtseg.gui.window_settings import remember_project
 
 WIDTH = 360
@@ -67,6 +68,7 @@ class MtsegDock(QWidget):
         self._has_left = False
         self._build(viewer)
         self._join()
+        warm_up()
 
     def open_project(self, path: Path) -> None:
         """Open a project; what the user can mend is shown as one sentence."""

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from threading import Thread, current_thread
-from typing import IO, Any
+from typing import IO
 
 from qtpy.QtCore import QObject, Qt, Signal
 
@@ -138,19 +138,19 @@ class ChildProcess(QObject):
         if stream is not None:
             with stream:
                 for line in stream:
-                    self._tell(self._line_read, name, line.rstrip("\r\n"))
+                    self._tell("_line_read", name, line.rstrip("\r\n"))
 
     def _listen(self, errors: Thread) -> None:
         self._relay("out")
         errors.join()
         if self._process is not None:
-            self._tell(self._gone, self._process.wait())
+            self._tell("_gone", self._process.wait())
 
-    def _tell(self, told: Any, *values: object) -> None:
+    def _tell(self, signal: str, *values: object) -> None:
         if not self._is_heard:
             return
         try:
-            told.emit(*values)
+            getattr(self, signal).emit(*values)
         except RuntimeError:
             # The Qt side was deleted with its window; the process may go on.
             self._is_heard = False

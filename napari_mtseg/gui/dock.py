@@ -122,14 +122,20 @@ class MtsegDock(QWidget):
 
     def _build(self, viewer: Viewer) -> None:
         state = self.state
+        project = ProjectPage(state, self.commands, self.editing)
         self.pages: dict[Page, QWidget] = {
-            "project": ProjectPage(state, self.commands, self.editing),
+            "project": project,
             "annotate": AnnotatePage(
                 viewer, state, self.editing, self.trainer, self.commands
             ),
             "train": TrainPage(state, self.editing, self.trainer, self.overlays),
             "review": ReviewPage(
-                viewer, state, self.editing, self.overlays, self.commands
+                viewer,
+                state,
+                self.editing,
+                self.overlays,
+                self.commands,
+                project.thumbnails,
             ),
             "export": ExportPage(state, self.commands),
         }

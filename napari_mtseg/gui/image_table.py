@@ -16,6 +16,7 @@ from napari_mtseg.gui.image_facts import (
     scene_of,
     size_in_words,
 )
+from napari_mtseg.gui.table_looks import heading
 from napari_mtseg.gui.thumbnails import Thumbnails
 
 Show = Literal["all", "unpainted", "painted", "predicted", "unpredicted", "missing"]
@@ -186,12 +187,7 @@ class ImageTable(QAbstractTableModel):
         role: int = Qt.ItemDataRole.DisplayRole,
     ) -> Any:
         """Return a column's title and what it means."""
-        if orientation != Qt.Orientation.Horizontal:
-            return None
-        title, meaning = _HEADERS[Column(section)]
-        if role == Qt.ItemDataRole.DisplayRole:
-            return title
-        return meaning if role == Qt.ItemDataRole.ToolTipRole else None
+        return heading(_HEADERS, section, orientation, role)
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return what a cell shows."""

@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from qtpy.QtCore import QItemSelectionModel, QModelIndex, QPoint, QSize, Qt, Signal
+from qtpy.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt, Signal
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QComboBox,
-    QHeaderView,
     QMenu,
     QStyledItemDelegate,
     QTableView,
@@ -15,14 +14,14 @@ from qtpy.QtWidgets import (
 )
 
 from napari_mtseg.gui.image_table import SPLITS, Column, ImageTable
+from napari_mtseg.gui.table_looks import (
+    MARGIN,
+    set_column_widths,
+    set_table_looks,
+)
 from napari_mtseg.gui.tag_menu import add_tag_menus
 
-PICTURE = 40
-"""height and width of a thumbnail on the screen, pixels"""
-
 _MIN_HEIGHT = 180
-_MARGIN = 14
-"""pixels beside the text of a cell, both sides together"""
 _WIDEST = {Column.PAINT: "✖ damaged", Column.SPLIT: "validate"}
 _WIDEST_SCENE = 70
 """pixels; longer names of scenes are elided"""
@@ -95,32 +94,15 @@ class ImageTableView(QTableView):
     def _set_looks(self) -> None:
         self.setObjectName("image_table")
         self.setAccessibleName("Images of the project")
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        set_table_looks(self)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self.setIconSize(QSize(PICTURE, PICTURE))
-        self.setTabKeyNavigation(False)
-        self.setShowGrid(False)
-        self.setWordWrap(False)
         self.setMinimumHeight(_MIN_HEIGHT)
 
     def _set_columns(self) -> None:
-        rows, columns = self.verticalHeader(), self.horizontalHeader()
-        rows.hide()
-        rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        rows.setDefaultSectionSize(PICTURE + 6)
-        columns.setHighlightSections(False)
-        columns.setMinimumSectionSize(1)
-        columns.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        columns.setSectionResizeMode(Column.IMAGE, QHeaderView.ResizeMode.Stretch)
-        for column, text in _WIDEST.items():
-            width = self.fontMetrics().horizontalAdvance(text) + _MARGIN
-            self.setColumnWidth(column, width)
+        set_column_widths(self, _WIDEST, stretched=Column.IMAGE)
         for column in _HIDDEN:
             self.setColumnHidden(column, True)
+        columns = self.horizontalHeader()
         columns.setSortIndicator(Column.IMAGE, Qt.SortOrder.AscendingOrder)
         self.setSortingEnabled(True)
 
@@ -141,10 +123,10 @@ class ImageTableView(QTableView):
         scenes = () if choices is None else choices.scenes
         self.setColumnHidden(Column.SCENE, not scenes)
         width = self.fontMetrics().horizontalAdvance
-        widest = max(map(width, ("Scene", *scenes))) + _MARGIN
+        widest = max(map(width, ("Scene", *scenes))) + MARGIN
         self.setColumnWidth(Column.SCENE, min(widest, _WIDEST_SCENE))
         done = _WIDEST_BESIDE_SCENE if scenes else _WIDEST[Column.PAINT]
-        self.setColumnWidth(Column.PAINT, width(done) + _MARGIN)
+        self.setColumnWidth(Column.PAINT, width(done) + MARGIN)
 
     def _open(self, index: QModelIndex) -> None:
         self.opened.emit(self._images.image_at(index.row()).id)

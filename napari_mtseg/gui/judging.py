@@ -123,7 +123,6 @@ class Judging(QObject):
         image_id = self._state.image_id
         if image_id != self._jumped_to:
             self._jumped_to = None
-        self._table.set_current(image_id)
         self._view.show_image(image_id)
         self.allow()
 

@@ -18,6 +18,7 @@ from napari_mtseg.gui.score_check_line import ScoreCheckLine
 from napari_mtseg.gui.sentence_label import SentenceLabel
 from napari_mtseg.gui.state import WindowState
 from napari_mtseg.gui.suggested import Suggested
+from napari_mtseg.gui.thumbnails import Thumbnails
 from napari_mtseg.gui.train_again import TrainAgain
 from napari_mtseg.gui.triage import Triage
 from napari_mtseg.gui.what_changed import WhatChanged
@@ -42,15 +43,18 @@ class ReviewPage(QWidget):
         Shows the prediction of the current image.
     commands : Commands
         Runs `mtseg predict`, `mtseg evaluate` and `mtseg review`.
+    thumbnails : Thumbnails
+        Those of the project, which the Project page shows too.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what the page joins
         self,
         viewer: ViewerModel,
         state: WindowState,
         editing: Editing,
         overlays: Overlays,
         commands: Commands,
+        thumbnails: Thumbnails,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -64,7 +68,7 @@ class ReviewPage(QWidget):
         self._here.setObjectName("review_here")
         self._answer = ImageAnswerPanel(state, self)
         self._check = ScoreCheckLine(state, commands, self)
-        self._triage = Triage(state, editing, None, self)
+        self._triage = Triage(state, editing, thumbnails, self)
         self._places = WorstPlaces(viewer, state, self)
         self._changed = WhatChanged(state, overlays, self)
         self._suggested = Suggested(state, commands, self)

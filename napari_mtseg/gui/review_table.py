@@ -22,6 +22,7 @@ from napari_mtseg.gui.review_words import (
     score_cell,
     verdict_cell,
 )
+from napari_mtseg.gui.table_looks import heading
 from napari_mtseg.storage.review_index import ReviewedImage
 
 MARK = Qt.ItemDataRole.UserRole
@@ -70,7 +71,6 @@ class ReviewTable(QAbstractTableModel):
         super().__init__(parent)
         self._picture_of = picture_of
         self.rows = ReviewRows()
-        self._current: str | None = None
         self._column, self._descending = Column.SCORE, True
         self._text, self._show = "", Show.ALL
         self._set_order()
@@ -112,12 +112,6 @@ class ReviewTable(QAbstractTableModel):
         """Show a verdict that is being saved; None where none is any more."""
         self.rows.set_saving(image_id, verdict)
         self._follow(image_id)
-
-    def set_current(self, image_id: str | None) -> None:
-        """Mark the image that is on the canvas."""
-        before, self._current = self._current, image_id
-        for changed in {before, image_id} - {None}:
-            self.tell(changed)
 
     def set_filter(self, show: Show, text: str) -> None:
         """Show the images in a state whose name has ``text`` in it."""
@@ -188,12 +182,7 @@ class ReviewTable(QAbstractTableModel):
         role: int = Qt.ItemDataRole.DisplayRole,
     ) -> Any:
         """Return a column's title and what it means."""
-        if orientation != Qt.Orientation.Horizontal:
-            return None
-        title, meaning = _HEADERS[Column(section)]
-        if role == Qt.ItemDataRole.DisplayRole:
-            return title
-        return meaning if role == Qt.ItemDataRole.ToolTipRole else None
+        return heading(_HEADERS, section, orientation, role)
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return what a cell shows."""

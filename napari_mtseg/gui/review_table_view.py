@@ -6,7 +6,6 @@ from qtpy.QtCore import (
     QItemSelectionModel,
     QModelIndex,
     QRectF,
-    QSize,
     Qt,
     QTimer,
     Signal,
@@ -14,7 +13,6 @@ from qtpy.QtCore import (
 from qtpy.QtGui import QColor, QKeyEvent, QPainter
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QHeaderView,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QTableView,
@@ -23,15 +21,11 @@ from qtpy.QtWidgets import (
 
 from napari_mtseg.gui.review_rows import FLAGGED
 from napari_mtseg.gui.review_table import MARK, Column, ReviewTable
-
-PICTURE = 40
-"""height and width of a thumbnail on the screen, pixels"""
+from napari_mtseg.gui.table_looks import set_column_widths, set_table_looks
 
 _REST = 120
 """milliseconds without a key after which the row that keys moved to is shown"""
 _MIN_HEIGHT = 220
-_MARGIN = 14
-"""pixels beside the text of a cell, both sides together"""
 _WIDEST = {Column.SCORE: "⚑ 00.000", Column.VERDICT: "✎ corrected"}
 _BAR = 4
 """height of a bar, pixels"""
@@ -89,31 +83,14 @@ class ReviewTableView(QTableView):
     def _set_looks(self) -> None:
         self.setObjectName("review_table")
         self.setAccessibleName("Predicted images")
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        set_table_looks(self)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self.setIconSize(QSize(PICTURE, PICTURE))
-        self.setTabKeyNavigation(False)
-        self.setShowGrid(False)
-        self.setWordWrap(False)
         self.setMinimumHeight(_MIN_HEIGHT)
         self.setToolTip("Predicted images; a click or Enter shows one.")
 
     def _set_columns(self) -> None:
-        rows, columns = self.verticalHeader(), self.horizontalHeader()
-        rows.hide()
-        rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        rows.setDefaultSectionSize(PICTURE + 6)
-        columns.setHighlightSections(False)
-        columns.setMinimumSectionSize(1)
-        columns.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        columns.setSectionResizeMode(Column.IMAGE, QHeaderView.ResizeMode.Stretch)
-        for column, text in _WIDEST.items():
-            width = self.fontMetrics().horizontalAdvance(text) + _MARGIN
-            self.setColumnWidth(column, width)
+        set_column_widths(self, _WIDEST, stretched=Column.IMAGE)
+        columns = self.horizontalHeader()
         columns.setSortIndicator(Column.SCORE, Qt.SortOrder.DescendingOrder)
         self.setSortingEnabled(True)
 

@@ -51,14 +51,12 @@ class Triage(QGroupBox):
         Its image is set by a row, and after a verdict.
     editing : Editing
         The paint of the image on the canvas.
-    thumbnails : Thumbnails, optional
-        Those of the project that other tables show too; else they are made anew.
+    thumbnails : Thumbnails
+        Those of the project, which other tables show too.
     parent : QWidget, optional
         Qt parent.
     """
 
-    listed = Signal(object)
-    """tuple of ReviewedImage: what is listed now, whatever the filter shows of it"""
     score_chosen = Signal(str)
     """score that the images are sorted by from now on, of SCORES"""
 
@@ -66,7 +64,7 @@ class Triage(QGroupBox):
         self,
         state: WindowState,
         editing: Editing,
-        thumbnails: Thumbnails | None = None,
+        thumbnails: Thumbnails,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__("Predicted images", parent)
@@ -75,14 +73,14 @@ class Triage(QGroupBox):
         self._run: str | None = None
         self._index = ReviewIndex()
         self._reading = NewestAnswer(self)
-        self._thumbnails = thumbnails or Thumbnails(self)
+        self._thumbnails = thumbnails
         self.table = ReviewTable(self._picture_of, self)
         self.view = ReviewTableView(self.table, self)
         self._build()
         self._judging = Judging(
             state, editing, view=self.view, buttons=self._buttons, said=self._said
         )
-        self._join(owns_thumbnails=thumbnails is None)
+        self._join()
         self.list_images(())
 
     @property
@@ -137,7 +135,6 @@ class Triage(QGroupBox):
         self.setVisible(bool(images))
         self._follow()
         self.view.show_image(self._state.image_id)
-        self.listed.emit(tuple(images))
 
     def _build(self) -> None:
         self._filter = ReviewFilter(self)
@@ -160,11 +157,8 @@ class Triage(QGroupBox):
         column.addWidget(self._buttons)
         column.addWidget(self._said)
 
-    def _join(self, *, owns_thumbnails: bool) -> None:
+    def _join(self) -> None:
         state = self._state
-        if owns_thumbnails:
-            state.events.project.connect(self._thumbnails.show_project)
-            self._thumbnails.show_project(state.project)
         self._thumbnails.made.connect(self.table.tell)
         self._reading.answered.connect(self._show)
         self._reading.refused.connect(lambda why: self._said.say(why, "problem"))

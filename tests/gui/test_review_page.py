@@ -24,6 +24,7 @@ from napari_mtseg.gui.review_page import ReviewPage
 from napari_mtseg.gui.review_table import ReviewTable
 from napari_mtseg.gui.sentence_label import SentenceLabel
 from napari_mtseg.gui.state import WindowState
+from napari_mtseg.gui.thumbnails import Thumbnails
 from napari_mtseg.storage.prediction_files import save_prediction
 from napari_mtseg.storage.run_folder import new_run_folder
 from tests.gui.fake_commands import FakeCommands
@@ -90,7 +91,8 @@ def overlays(viewer, state, qtbot):
 
 @pytest.fixture
 def page(qtbot, viewer, state, overlays, commands):
-    page = ReviewPage(viewer, state, Editing(viewer, state), overlays, commands)
+    editing = Editing(viewer, state)
+    page = ReviewPage(viewer, state, editing, overlays, commands, Thumbnails())
     state.page = "review"
     qtbot.addWidget(page)
     page.resize(360, 800)

@@ -23,6 +23,7 @@ from napari_mtseg.gui.judging import ALL_REVIEWED, NOT_PREDICTED
 from napari_mtseg.gui.review_table import Column
 from napari_mtseg.gui.shortcuts import add_shortcuts
 from napari_mtseg.gui.state import WindowState
+from napari_mtseg.gui.thumbnails import Thumbnails
 from napari_mtseg.gui.triage import Triage
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.review_log import ReviewLog
@@ -42,7 +43,9 @@ class Host:
         self.viewer, self.state = ViewerModel(), WindowState()
         self.editing = Editing(self.viewer, self.state)
         self.dock = QWidget()
-        self.panel = Triage(self.state, self.editing, parent=self.dock)
+        pictures = Thumbnails(self.dock)
+        self.state.events.project.connect(pictures.show_project)
+        self.panel = Triage(self.state, self.editing, pictures, self.dock)
         self.state.open_project(project.path)
         self.state.page = "review"
         QVBoxLayout(self.dock).addWidget(self.panel)

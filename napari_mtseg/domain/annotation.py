@@ -193,7 +193,7 @@ class Annotation:
     @property
     def is_accepted_prediction(self) -> bool:
         """True where the full masks come from the program, corrected or not."""
-        return self.origin.startswith(("accepted", "corrected"))
+        return is_from_prediction(self.origin)
 
     def without_accepted_prediction(self) -> "Annotation":
         """Return the annotation with nothing but what a person drew from scratch.
@@ -205,6 +205,11 @@ class Annotation:
         return replace(
             self, full=no_objects(self.shape), complete=CompleteRegion(), origin=PAINTED
         )
+
+
+def is_from_prediction(origin: str) -> bool:
+    """Return whether an origin says that a prediction was accepted or corrected."""
+    return origin.startswith(("accepted", "corrected"))
 
 
 def empty_annotation(shape: tuple[int, ...]) -> Annotation:

@@ -116,6 +116,18 @@ class FlagRule(Settings):
         return value >= self.threshold
 
 
+def n_worst(n_images: int, share: float) -> int:
+    """Return how many images are the worst ``share``, 0..1: one at least, rounded up.
+
+    Examples
+    --------
+    >>> n_worst(100, 0.07), n_worst(21, 0.1), n_worst(3, 0.1)
+    (7, 3, 1)
+    """
+    # Without rounding, 7 % of 100 images would be 8.
+    return max(1, math.ceil(round(share * n_images, 9)))
+
+
 def known_scores(scores: Mapping[str, float]) -> dict[str, float]:
     """Return those of SCORES that are finite, in their order there."""
     return {

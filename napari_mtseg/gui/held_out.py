@@ -4,15 +4,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from napari_mtseg.domain.annotation import is_from_prediction
 from napari_mtseg.domain.errors import MtsegError
 from napari_mtseg.domain.project import ImageEntry
-from napari_mtseg.storage.annotation_files import FACTS
+from napari_mtseg.storage.annotation_files import FACTS, is_complete_somewhere
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.run_folder import RunFolder
 from napari_mtseg.storage.write import read_json
-
-_FROM_PREDICTIONS = ("accepted", "corrected")
-"""what the origin of masks begins with that the program itself made"""
 
 
 def held_out_images(project: Project) -> tuple[ImageEntry, ...]:
@@ -78,7 +76,7 @@ def _of_the_program(facts: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     return {
         key: str(told["origin"])
         for key, told in facts.items()
-        if _is_ours(told) and _is_complete(told)
+        if _is_ours(told) and is_complete_somewhere(told)
     }
 
 
@@ -92,12 +90,7 @@ def _facts(project: Project, entry: ImageEntry) -> Mapping[str, Any]:
 
 
 def _scores(facts: Mapping[str, Any]) -> bool:
-    return _is_complete(facts) and not _is_ours(facts)
-
-
-def _is_complete(facts: Mapping[str, Any]) -> bool:
-    region = facts.get("complete") or {}
-    return any(map(bool, region.values()))
+    return is_complete_somewhere(facts) and not _is_ours(facts)
 
 
 def _has_strokes(layers: Mapping[str, Mapping[str, str]]) -> bool:
@@ -106,4 +99,4 @@ def _has_strokes(layers: Mapping[str, Mapping[str, str]]) -> bool:
 
 
 def _is_ours(facts: Mapping[str, Any]) -> bool:
-    return str(facts.get("origin", "")).startswith(_FROM_PREDICTIONS)
+    return is_from_prediction(str(facts.get("origin", "")))

@@ -9,7 +9,11 @@ import numpy as np
 from napari_mtseg.domain.annotation import Tags
 from napari_mtseg.domain.errors import MtsegError
 from napari_mtseg.domain.project import ImageEntry
-from napari_mtseg.storage.annotation_files import FACTS
+from napari_mtseg.storage.annotation_files import (
+    FACTS,
+    has_scribble_chunks,
+    is_complete_somewhere,
+)
 from napari_mtseg.storage.image_tags import tags_in
 from napari_mtseg.storage.label_arrays import load_labels
 from napari_mtseg.storage.prediction_files import has_prediction
@@ -162,16 +166,15 @@ def _paint(project: Project, entry: ImageEntry) -> dict[str, Any]:
         saved: Any = read_json(folder / FACTS)
     except FileNotFoundError:
         return {}
-    region = saved.get("complete", {})
-    # Chunks come with the first stroke, so most layers need not be decoded.
-    scribbled = (folder / "scribbles" / "c").exists() and bool(
+    # So most layers need not be decoded.
+    scribbled = has_scribble_chunks(folder) and bool(
         load_labels(folder / "scribbles", entry.spatial_shape, np.uint8).any()
     )
     return {
         "n_partial": len(saved.get("partial_classes", ())),
         "has_scribbles": scribbled,
         "n_full": len(saved.get("full_classes", ())),
-        "is_complete_somewhere": any(map(bool, region.values())),
+        "is_complete_somewhere": is_complete_somewhere(saved),
         "tags": tags_in(saved, name=str(folder / FACTS)),
     }
 

@@ -1,14 +1,13 @@
 """The most doubtful objects and planes of one predicted image, and where they are."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from napari_mtseg.domain.errors import MtsegError
+from napari_mtseg.geometry.components import bounding_boxes
 from napari_mtseg.geometry.outliers import Population
 from napari_mtseg.geometry.slabs import slabs
 from napari_mtseg.storage.prediction_files import load_answer, load_map
@@ -21,8 +20,6 @@ N_COMPARED = 200
 and a spread, and read at once"""
 
 _SCORE = "boundary_entropy"
-_LARGEST_TABLE = 2**20
-"""highest id for which a table of all ids up to it is worth its memory"""
 
 Box = tuple[slice, ...]
 
@@ -179,22 +176,11 @@ def object_places(
     boxes: dict[int, Box] = {}
     # In parts: looking for boxes would stop the window while it looks.
     for part in slabs(objects.shape):
-        for key, box in _boxes(objects[part]):
+        for key, box in bounding_boxes(objects[part]).items():
             first = slice(box[0].start + part.start, box[0].stop + part.start)
             found = (first, *box[1:])
             boxes[key] = _around(boxes[key], found) if key in boxes else found
     return {key: (box, _fullest_plane(objects, key, box)) for key, box in boxes.items()}
-
-
-def _boxes(objects: NDArray[np.integer]) -> Iterator[tuple[int, Box]]:
-    ids: Sequence[int] = range(int(objects.max(initial=0)) + 1)
-    if len(ids) > _LARGEST_TABLE:
-        present, places = np.unique(objects, return_inverse=True)
-        objects = places.reshape(objects.shape) + (present[0] != 0)
-        ids = [0, *present[present != 0].tolist()]
-    for number, box in enumerate(ndimage.find_objects(objects), start=1):
-        if box is not None:
-            yield ids[number], box
 
 
 def _around(one: Box, other: Box) -> Box:

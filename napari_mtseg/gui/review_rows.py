@@ -13,6 +13,7 @@ from napari_mtseg.domain.review import (
     VERDICTS,
     ReviewRecord,
     Verdict,
+    n_worst,
 )
 from napari_mtseg.storage.review_index import ReviewedImage
 
@@ -238,7 +239,7 @@ def worst_threshold(values: NDArray[np.float64], *, share: float = 0.1) -> float
     known = np.sort(values[np.isfinite(values)])
     if not known.size:
         return math.inf
-    worst = float(known[known.size - max(1, math.ceil(share * known.size))])
+    worst = float(known[known.size - n_worst(known.size, share)])
     if worst > known[0]:
         return worst
     above = known[known > worst]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_mtseg.domain.review import n_worst
 from napari_mtseg.metrics.resampling import ranks_in_samples, resampled_counts
 
 
@@ -116,7 +117,7 @@ def flag_worst(scores: ArrayLike, failed: ArrayLike, *, share: float) -> Flaggin
     if not 0 < share <= 1:
         raise ValueError(f"share is {share}, not above 0 and at most 1")
     n = len(bad)
-    n_flagged = min(n, max(1, math.ceil(share * n - 1e-9)))
+    n_flagged = n_worst(n, share)
     last = np.sort(values)[n - n_flagged]
     above, tied = values > last, values == last
     hits = bad[above].sum() + bad[tied].mean() * (n_flagged - above.sum())

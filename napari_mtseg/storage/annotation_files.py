@@ -188,6 +188,20 @@ def annotation_from(
     )
 
 
+def is_complete_somewhere(facts: Mapping[str, Any]) -> bool:
+    """Return whether facts mark a region as complete; no pixel is read."""
+    region: Mapping[str, Any] = facts.get("complete") or {}
+    return any(map(bool, region.values()))
+
+
+def has_scribble_chunks(folder: Path) -> bool:
+    """Return whether anybody has scribbled on an image since it has a folder.
+
+    Chunks come with the first stroke and may hold nothing once it is erased.
+    """
+    return (folder / "scribbles" / "c").exists()
+
+
 def layers_from(stores: Mapping[str, Store]) -> dict[str, NDArray[Any]]:
     """Read the three label arrays from any kind of zarr store."""
     return {name: np.asarray(open_labels(store)[...]) for name, store in stores.items()}

@@ -9,8 +9,12 @@ import numpy as np
 
 from napari_mtseg.domain.errors import ProjectError, RunError, SettingsError
 from napari_mtseg.domain.project import ImageEntry
-from napari_mtseg.domain.review import DEFAULT_SCORE, SCORES, FlagRule
+from napari_mtseg.domain.review import DEFAULT_SCORE, SCORES, FlagRule, n_worst
 from napari_mtseg.storage.annotation_files import FACTS as ANNOTATED
+from napari_mtseg.storage.annotation_files import (
+    has_scribble_chunks,
+    is_complete_somewhere,
+)
 from napari_mtseg.storage.prediction_files import FACTS as PREDICTED
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.review_index import ReviewedImage, reviewed_images
@@ -117,9 +121,7 @@ class Review:
             )
         name = self.checked_score(score)
         values = sorted(i.scores[name] for i in self.images if name in i.scores)
-        # Without rounding, 10 % of 30 images would be 4.
-        n_flagged = max(1, math.ceil(round(share * len(values), 9)))
-        return values[-n_flagged]
+        return values[-n_worst(len(values), share)]
 
 
 def review_of(project: Project, run: str | None = None) -> Review:
@@ -263,6 +265,5 @@ def _is_annotated(project: Project, entry: ImageEntry) -> bool:
     except FileNotFoundError:
         return False
     tables = [facts.get(f"{kind}_classes") for kind in ("partial", "full")]
-    # Chunks come with the first stroke.
-    has_strokes = (folder / "scribbles" / "c").exists()
-    return any(tables) or has_strokes or any(facts.get("complete", {}).values())
+    has_strokes = has_scribble_chunks(folder)
+    return any(tables) or has_strokes or is_complete_somewhere(facts)

@@ -142,6 +142,13 @@ class Pictures:
         QTest.mouseClick(button, Qt.MouseButton.LeftButton)
         self.settle(0.2)
 
+    def settings_form(self) -> Any:
+        """Return the form of the chosen method's settings."""
+        from napari_mtseg.gui.settings_form import SettingsForm
+
+        forms = self.dock.findChildren(SettingsForm)
+        return next(form for form in forms if not form.isHidden())
+
     def forget_news(self) -> None:
         """Close napari's notifications."""
         from qtpy.QtWidgets import QWidget
@@ -266,8 +273,6 @@ def nothing_open(window: Pictures) -> None:
 
 def training(window: Pictures) -> None:
     """Take the painted sample, its training, and the question of closing."""
-    from napari_mtseg.gui.settings_form import SettingsForm
-
     dock = window.dock
     dock.state.draw_as = "partial"
     window.open_sample(window.home / "painted", painted=True)
@@ -277,7 +282,7 @@ def training(window: Pictures) -> None:
     window.take("project")
     window.click("page_train")
     window.wait_until_ready()
-    dock.findChild(SettingsForm).show_values(SMALL)
+    window.settings_form().show_values(SMALL)
     window.take("train_ready")
     window.click("train")
     slider = window.control("growth_slider")
@@ -340,25 +345,12 @@ def results(window: Pictures) -> None:
 
 def uncertainty(window: Pictures) -> None:
     """Take several passes with dropout, and the maps of doubt that they give."""
-    from napari_mtseg.gui.settings_form import SettingsForm
-
     dock = window.dock
     if dock.state.project is None:
         dock.state.draw_as = "partial"
         window.open_sample(window.home / "doubted", painted=True)
     window.forget_news()
-    window.click("page_train")
-    window.scroll_to(None)
-    window.wait_until_ready()
-    forms = dock.findChildren(SettingsForm)
-    form = next(found for found in forms if not found.isHidden())
-    form.show_values(SMALL_WITH_DROPOUT)
-    window.click("train")
-    window.wait(lambda: dock.trainer.is_training)
-    window.wait(lambda: not dock.trainer.is_training, seconds=900)
-    window.forget_news()
-    window.show_image(UNPAINTED)
-    window.click("page_review")
+    _train(window, SMALL_WITH_DROPOUT)
     window.scroll_to(None)
     source = window.control("uncertainty_source")
     source.setCurrentIndex(source.findData("dropout"))
@@ -402,21 +394,24 @@ def review(window: Pictures) -> None:
     window.take("what_changed")
 
 
-def _train_and_predict(window: Pictures) -> None:
-    from napari_mtseg.gui.settings_form import SettingsForm
-
+def _train(window: Pictures, values: dict[str, object]) -> None:
+    """Train to the end, and show a held-out image on the Review page."""
     dock = window.dock
     window.click("page_train")
     window.scroll_to(None)
     window.wait_until_ready()
-    forms = dock.findChildren(SettingsForm)
-    next(form for form in forms if not form.isHidden()).show_values(SMALL)
+    window.settings_form().show_values(values)
     window.click("train")
     window.wait(lambda: dock.trainer.is_training)
     window.wait(lambda: not dock.trainer.is_training, seconds=900)
     window.forget_news()
     window.show_image(UNPAINTED)
     window.click("page_review")
+
+
+def _train_and_predict(window: Pictures) -> None:
+    dock = window.dock
+    _train(window, SMALL)
     window.click("predict_all")
     window.wait(window.control("predict_all").isEnabled)
     window.wait(lambda: "Contours" in dock.overlays.names)
@@ -424,8 +419,6 @@ def _train_and_predict(window: Pictures) -> None:
 
 def whole_images(window: Pictures) -> None:
     """Take tags of many images, a training that learns them, and what it tells."""
-    from napari_mtseg.gui.settings_form import SettingsForm
-
     dock = window.dock
     if dock.state.project is None:
         dock.state.draw_as = "partial"
@@ -439,9 +432,7 @@ def whole_images(window: Pictures) -> None:
     combo.setCurrentIndex(combo.findData("task_decomposition"))
     # As by hand: otherwise the recommended method comes back.
     combo.activated.emit(combo.currentIndex())
-    forms = dock.findChildren(SettingsForm)
-    form = next(found for found in forms if not found.isHidden())
-    form.show_values(SMALL_TASKS)
+    window.settings_form().show_values(SMALL_TASKS)
     window.click("train")
     bar = window.control("training_bar")
     window.wait(lambda: bar.value() > 145 or not dock.trainer.is_training)
@@ -551,9 +542,9 @@ SCENES: tuple[Callable[[Pictures], None], ...] = (
     training,
     results,
     other_ends,
-    whole_images,
     uncertainty,
     review,
+    whole_images,
 )
 
 

@@ -29,6 +29,14 @@ class KindChoice(StrEnum):
     scribble = "scribble"
 
 
+class LabelFormat(StrEnum):
+    """What labels are exported as."""
+
+    masks = "masks"
+    rois = "rois"
+    coco = "coco"
+
+
 ProjectPath = Annotated[Path, typer.Argument(help="Project folder, NAME.mtseg.")]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print the result as JSON on stdout.")
@@ -166,18 +174,36 @@ def run_import(
 def run_export(
     project: ProjectPath,
     folder: Annotated[Path, typer.Argument(help="Folder to write; made if missing.")],
+    label_format: Annotated[
+        LabelFormat,
+        typer.Option(
+            "--format",
+            help="All annotations as TIFF files and one JSON, which import reads "
+            "again; or the full masks as ImageJ ROI sets, or as COCO.",
+        ),
+    ] = LabelFormat.masks,
     as_json: AsJson = False,
 ) -> None:
-    """Write all annotations as TIFF files and one JSON; import reads them again.
+    """Write the annotations as files, for another project or another program.
 
     Example: `mtseg project export cells.mtseg labels`
     """
     from napari_mtseg.storage.project import Project
+    from napari_mtseg.workflows.export_objects import export_objects
     from napari_mtseg.workflows.import_labels import export_labels
 
     opened = Project.open(project)
     with progress_bar("exporting labels") as progress:
-        exported = export_labels(opened, folder, progress=progress)
+        if label_format is LabelFormat.masks:
+            exported = export_labels(opened, folder, progress=progress)
+        else:
+            as_rois = label_format is LabelFormat.rois
+            exported = export_objects(
+                opened,
+                folder,
+                form="rois" if as_rois else "coco",
+                progress=progress,
+            )
     if as_json:
         print_json({"folder": str(folder), "exported": list(exported)})
     say(f"labels of {_images(len(exported))} written to {folder}")

@@ -69,7 +69,7 @@ def simpleitk_array(path: Path) -> StoredArray:
     ModuleNotFoundError
         If SimpleITK is not installed.
     """
-    header = _header(path)
+    header = header_of(path)
     sizes = header.GetSpacing()
     is_picture = path.suffix.lower() == ".png"
     stored = _stored(
@@ -84,8 +84,15 @@ def simpleitk_array(path: Path) -> StoredArray:
     return stored
 
 
-def _series_array(folder: Path) -> StoredArray:
-    sitk = _simpleitk()
+def series_files(folder: Path) -> tuple[str, ...]:
+    """Return the files of a folder's only DICOM series, in the order of its planes.
+
+    Raises
+    ------
+    ImageError
+        If the folder holds no or several series.
+    """
+    sitk = simpleitk()
 
     series = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
     if len(series) != 1:
@@ -93,24 +100,21 @@ def _series_array(folder: Path) -> StoredArray:
             f"The folder '{folder.name}' holds {len(series) or 'no'} DICOM series, but "
             "one is expected. Put each series into a folder of its own."
         )
-    files = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), series[0])
-    header = _header(Path(files[0]))
-    width, height = header.GetSize()[:2]
-    sizes = dict(zip("XY", header.GetSpacing(), strict=False))
-    if len(files) > 1:
-        ends = np.array([header.GetOrigin(), _header(Path(files[-1])).GetOrigin()])
-        sizes["Z"] = float(np.linalg.norm(ends[1] - ends[0])) / (len(files) - 1)
-    return _stored(
-        folder.name,
-        header,
-        shape=(len(files), height, width),
-        spacing=sizes,
-        load=lambda: _loaded(folder.name, files),
-    )
+    found = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), series[0])
+    return tuple(found)
 
 
-def _header(path: Path) -> Any:
-    sitk = _simpleitk()
+def header_of(path: Path) -> Any:
+    """Return SimpleITK's reader of one file after it has read the header.
+
+    Raises
+    ------
+    ImageError
+        If the file is damaged.
+    ModuleNotFoundError
+        If SimpleITK is not installed.
+    """
+    sitk = simpleitk()
 
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
@@ -119,6 +123,23 @@ def _header(path: Path) -> Any:
     except RuntimeError as error:
         raise ImageError(damaged_sentence(path.name)) from error
     return reader
+
+
+def _series_array(folder: Path) -> StoredArray:
+    files = series_files(folder)
+    header = header_of(Path(files[0]))
+    width, height = header.GetSize()[:2]
+    sizes = dict(zip("XY", header.GetSpacing(), strict=False))
+    if len(files) > 1:
+        ends = np.array([header.GetOrigin(), header_of(Path(files[-1])).GetOrigin()])
+        sizes["Z"] = float(np.linalg.norm(ends[1] - ends[0])) / (len(files) - 1)
+    return _stored(
+        folder.name,
+        header,
+        shape=(len(files), height, width),
+        spacing=sizes,
+        load=lambda: _loaded(folder.name, files),
+    )
 
 
 def _stored(
@@ -153,7 +174,7 @@ def _loaded_file(path: Path, stored: StoredArray) -> NDArray[Any]:
 
 
 def _loaded(name: str, source: str | Sequence[str]) -> NDArray[Any]:
-    sitk = _simpleitk()
+    sitk = simpleitk()
     try:
         pixels: NDArray[Any] = sitk.GetArrayFromImage(sitk.ReadImage(source))
     except RuntimeError as error:
@@ -180,7 +201,7 @@ def _check_gzip(path: Path, size: int) -> None:
 
 
 def _dtype(pixel_id: int) -> np.dtype[Any]:
-    sitk = _simpleitk()
+    sitk = simpleitk()
 
     for kind in ("UInt", "Int", "Float"):
         for bits in (8, 16, 32, 64):
@@ -191,7 +212,14 @@ def _dtype(pixel_id: int) -> np.dtype[Any]:
     return np.dtype(np.complex64 if is_complex else np.object_)
 
 
-def _simpleitk() -> Any:
+def simpleitk() -> Any:
+    """Return the module SimpleITK, which is imported when it is needed.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If it is not installed.
+    """
     import SimpleITK
 
     sitk: Any = SimpleITK

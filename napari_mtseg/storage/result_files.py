@@ -1,53 +1,83 @@
-"""Results for other programs: maps as OME-TIFF with voxel size, tables as CSV."""
+"""Results of one image for other programs, in the format of the image itself.
+
+==================  =====================================================
+image               results
+==================  =====================================================
+TIFF, PNG, JPEG     ``STEM_MAP.tif``, OME-TIFF with voxel size
+OME-Zarr            ``STEM.ome.zarr`` with a pyramid per map
+NIfTI               ``STEM_MAP.nii`` or ``.nii.gz``, in the same space
+MHA, MHD, NRRD      ``STEM_MAP.mha`` or ``.nrrd``, in the same space
+DICOM               ``STEM_MAP.nii.gz``, in the same space
+==================  =====================================================
+
+Beside them ``STEM_objects.csv``, and where it is asked for ``STEM_rois.zip`` (ImageJ)
+and ``STEM_coco.json``.
+"""
 
 import csv
 import io
-import math
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
-from uuid import uuid4
+from typing import Any, Literal
 
-import numpy as np
-import tifffile
 from numpy.typing import NDArray
 
+from napari_mtseg.domain.errors import SettingsError
 from napari_mtseg.domain.image import ImageInfo
 from napari_mtseg.domain.prediction import Prediction
-from napari_mtseg.storage.write import append_line, clear_write_errors
+from napari_mtseg.storage.coco_files import write_coco
+from napari_mtseg.storage.file_formats import image_suffix
+from napari_mtseg.storage.medical_files import MEDICAL_SUFFIXES, is_dicom_folder
+from napari_mtseg.storage.nifti_results import write_in_space_of
+from napari_mtseg.storage.roi_files import roifile_package, write_rois
+from napari_mtseg.storage.tiff_results import write_ome_tiff
+from napari_mtseg.storage.whole_files import whole_file
+from napari_mtseg.storage.zarr_files import is_zarr
 
-ANSWERS = "image_answers.csv"
-"""what a model says of each image as a whole"""
+ResultFormat = Literal["ome-tiff", "ome-zarr", "nifti"]
 
-_OME_UNITS = {
-    "angstrom": "Å",
-    "nanometer": "nm",
-    "micrometer": "µm",
-    "millimeter": "mm",
-    "centimeter": "cm",
-    "inch": "in",
-    "meter": "m",
-}
-_BIG_TIFF_FROM = 2**32 - 2**25
+ALSO = ("rois", "coco")
+"""files for other programs that can be written beside the maps"""
 
 
-def write_results(
+def result_format_of(image_path: Path) -> ResultFormat:
+    """Return in which kind of files the results of an image are written.
+
+    Parameters
+    ----------
+    image_path : Path
+        File, OME-Zarr folder or DICOM series folder.
+
+    Returns
+    -------
+    {'ome-tiff', 'ome-zarr', 'nifti'}
+        'nifti' stands for all formats of medical images.
+    """
+    if image_path.is_dir():
+        is_dicom = not is_zarr(image_path) and is_dicom_folder(image_path)
+        return "nifti" if is_dicom else "ome-zarr"
+    return "nifti" if image_suffix(image_path) in MEDICAL_SUFFIXES else "ome-tiff"
+
+
+def write_results(  # noqa: PLR0913 - what a prediction alone does not know
     stem: Path,
     found: Prediction,
     *,
     maps: Sequence[str],
     info: ImageInfo,
     class_names: Mapping[int, str],
+    image_path: Path,
+    axes: str | None = None,
+    table: Mapping[str, NDArray[Any]] | None = None,
+    also: Collection[str] = (),
+    class_colours: Mapping[int, str] | None = None,
 ) -> tuple[Path, ...]:
-    """Write maps of one image as OME-TIFFs; beside instances, their table.
+    """Write what was found in one image.
 
     Parameters
     ----------
     stem : Path
-        Folder and beginning of the names: ``STEM_MAP.tif``, ``STEM_objects.csv``.
+        Folder and beginning of the names, see the module.
     found : Prediction
         What to write.
     maps : sequence of str
@@ -56,229 +86,127 @@ def write_results(
         Of the image that was predicted; its voxel size is written.
     class_names : mapping of int to str
         Class -> name.
+    image_path : Path
+        The image: its format is that of the results, and so is its place in space.
+    axes : str, optional
+        Axes of the image's file as the user gave them.
+    table : mapping of str to (n,) array, optional
+        Measurements of the objects, written beside 'instances'.
+    also : collection of str
+        Of ALSO, see :func:`check_also`.
+    class_colours : mapping of int to str, optional
+        Class -> '#rrggbb', for ROI sets.
 
     Returns
     -------
     tuple of Path
-        The files.
+        The files and folders.
 
     Raises
     ------
+    SettingsError
+        If an ROI set is asked for and roifile is not installed.
     StorageError
         If the disk is full or a file cannot be written.
     """
-    all_maps: dict[str, NDArray[Any]] = {
+    known: dict[str, NDArray[Any]] = {
         "classes": found.classes,
         "instances": found.instances,
         "probabilities": found.probabilities,
         **found.maps,
     }
-    files = []
-    for name in maps:
-        path = stem.with_name(f"{stem.name}_{name}.tif")
-        _write_tiff(path, all_maps[name], info)
-        files.append(path)
-    if "instances" in maps:
+    chosen = {name: known[name] for name in maps}
+    form = result_format_of(image_path)
+    if form == "ome-zarr":
+        files = _written_zarr(stem, chosen, info=info, class_names=class_names)
+    elif form == "nifti":
+        files = write_in_space_of(image_path, stem, chosen, info=info, axes=axes)
+    else:
+        files = [
+            write_ome_tiff(stem.with_name(f"{stem.name}_{name}.tif"), values, info=info)
+            for name, values in chosen.items()
+        ]
+    if table is not None and "instances" in maps:
         path = stem.with_name(f"{stem.name}_objects.csv")
-        _replace(path, _object_table(found, class_names).encode())
-        files.append(path)
+        files.append(write_object_table(path, table))
+    about: dict[str, Any] = {"class_of": found.class_of, "class_names": class_names}
+    if "rois" in also:
+        path = stem.with_name(f"{stem.name}_rois.zip")
+        files.append(
+            write_rois(path, found.instances, class_colours=class_colours, **about)
+        )
+    if "coco" in also:
+        path = stem.with_name(f"{stem.name}_coco.json")
+        files.append(
+            write_coco(path, found.instances, file_name=image_path.name, **about)
+        )
     return tuple(files)
 
 
-@dataclass(frozen=True, kw_only=True)
-class WholeImage:
-    """What a model says of an image as a whole, apart from its maps."""
+def check_also(also: Collection[str]) -> None:
+    """Refuse files for other programs that are not known; nothing is written.
 
-    scenes: dict[str, float] = field(default_factory=dict)
-    """scene -> probability; empty where the method does not tell"""
-    present: dict[str, float] = field(default_factory=dict)
-    """class -> probability that it occurs; empty where the method does not tell"""
-    disagreeing: tuple[str, ...] = ()
-    """classes about which ``present`` and the class map disagree"""
-    disagreement: float = math.nan
-    """how much they do, 0..1; NaN where the method does not tell"""
-    doubt: float = math.nan
-    """how doubtful the segmentation is, >= 0; NaN where it was predicted in one pass"""
-
-    @property
-    def is_told(self) -> bool:
-        """True if anything is known: classes, scenes or doubt."""
-        return bool(self.scenes or self.present) or math.isfinite(self.doubt)
-
-    @property
-    def scene(self) -> str | None:
-        """The most probable scene; None where the method does not tell."""
-        return max(self.scenes, key=self.scenes.__getitem__, default=None)
+    Raises
+    ------
+    SettingsError
+        If there is no such kind of file, or what it needs is not installed.
+    """
+    unknown = [name for name in also if name not in ALSO]
+    if unknown:
+        raise SettingsError(
+            f"'{unknown[0]}' cannot be written beside the maps. Choose from: "
+            f"{', '.join(ALSO)}."
+        )
+    if "rois" in also:
+        roifile_package()
 
 
-class AnswerTable:
-    """``image_answers.csv``: what a model says of each image as a whole, a row each.
+def write_object_table(path: Path, table: Mapping[str, NDArray[Any]]) -> Path:
+    """Write measurements of objects as CSV, a row each.
 
-    Rows are appended as images are done, so that a killed prediction keeps them. An
-    earlier table of the same columns is continued, and loses the rows of images that
-    are predicted again; one of other columns is of another model, and is replaced.
+    Integers and texts are written in full, other numbers with 6 digits.
 
     Parameters
     ----------
-    folder : Path
-        Where it lies.
-    images : collection of str
-        Names of all images that are about to be predicted.
+    path : Path
+        Replaced if it exists.
+    table : mapping of str to (n,) array
+        Of :func:`~napari_mtseg.geometry.measurements.measurements`.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    StorageError
+        If the disk is full or the file cannot be written.
     """
-
-    def __init__(self, folder: Path, images: Collection[str]) -> None:
-        self._path = folder / ANSWERS
-        self._images = frozenset(map(_in_one_line, images))
-        self._header: list[str] = []
-
-    def add(self, image: str, whole: WholeImage) -> None:
-        """Add the row of an image; none where its model tells nothing.
-
-        Parameters
-        ----------
-        image : str
-            Its name; results of the image begin with it.
-        whole : WholeImage
-            With the same classes and scenes for every image, and doubt for all or
-            none.
-
-        Raises
-        ------
-        StorageError
-            If the disk is full or the file cannot be written.
-        ValueError
-            If the classes or scenes are not those of the images before.
-        """
-        if not whole.is_told:
-            return
-        row = {_in_one_line(key): value for key, value in _row(image, whole).items()}
-        header = list(row)
-        if not self._header:
-            self._begin(header)
-            self._header = header
-        elif header != self._header:
-            raise ValueError(f"{header} are other columns than {self._header}")
-        append_line(self._path, _csv_line(list(row.values())), durable=False)
-
-    def _begin(self, header: list[str]) -> None:
-        """Keep what an earlier table says of other images."""
-        rows = _rows_of(self._path)
-        is_continued = bool(rows) and rows[0] == header
-        kept = [
-            row
-            for row in rows[1:]
-            if is_continued and len(row) == len(header) and row[0] not in self._images
-        ]
-        if [header, *kept] != rows:
-            text = "".join(_csv_line(row) + "\n" for row in (header, *kept))
-            _replace(self._path, text.encode())
-
-
-def _row(image: str, whole: WholeImage) -> dict[str, str]:
-    """Return column -> cell."""
-    row = {"image": _in_one_line(image)}
-    if whole.scene is not None:
-        row["scene"] = whole.scene
-    row |= {f"scene {name}": _share(p) for name, p in whole.scenes.items()}
-    if whole.present:
-        row |= {f"class {name}": _share(p) for name, p in whole.present.items()}
-        row["disagreeing"] = "; ".join(whole.disagreeing)
-        row["disagreement"] = _share(whole.disagreement)
-    if math.isfinite(whole.doubt):
-        row["doubt"] = _share(whole.doubt)
-    return row
-
-
-def _rows_of(path: Path) -> list[list[str]]:
-    """Return the rows of a table; none where it cannot be read as one."""
-    with clear_write_errors(path):
-        try:
-            with path.open(newline="", encoding="utf-8") as file:
-                return list(csv.reader(file))
-        except (FileNotFoundError, UnicodeDecodeError, csv.Error):
-            return []
-
-
-def _csv_line(cells: Sequence[str]) -> str:
+    columns = [_cells(values) for values in table.values()]
     text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(map(_in_one_line, cells))
-    return text.getvalue()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(table)
+    rows.writerows(zip(*columns, strict=True))
+    with whole_file(path) as partial:
+        partial.write_bytes(text.getvalue().encode())
+    return path
 
 
-def _in_one_line(text: str) -> str:
-    return " ".join(text.splitlines())
+def _written_zarr(
+    stem: Path,
+    maps: Mapping[str, NDArray[Any]],
+    *,
+    info: ImageInfo,
+    class_names: Mapping[int, str],
+) -> list[Path]:
+    from napari_mtseg.storage.zarr_results import SUFFIX, write_zarr_results
+
+    path = stem.with_name(stem.name + SUFFIX)
+    names = {"classes": class_names}
+    return [write_zarr_results(path, maps, info=info, value_names=names)]
 
 
-def _share(value: float) -> str:
-    return f"{value:.4f}" if math.isfinite(value) else ""
-
-
-def _write_tiff(path: Path, values: NDArray[Any], info: ImageInfo) -> None:
-    axes = info.axes if values.ndim == len(info.axes) else info.axes[1:]
-    facts: dict[str, Any] = {"axes": axes}
-    if info.unit in _OME_UNITS:
-        for axis, size in zip(info.axes[1:], info.spacing, strict=True):
-            facts[f"PhysicalSize{axis}"] = size
-            facts[f"PhysicalSize{axis}Unit"] = _OME_UNITS[info.unit]
-    with _replaced(path) as file:
-        tifffile.imwrite(
-            file,
-            _storable(values),
-            ome=True,
-            metadata=facts,
-            compression="zlib",
-            photometric="minisblack",
-            bigtiff=values.nbytes > _BIG_TIFF_FROM,
-        )
-
-
-def _storable(values: NDArray[Any]) -> NDArray[Any]:
-    """Return values of a type that OME-TIFF has."""
-    if values.dtype == np.bool_:
-        return values.astype(np.uint8) * np.uint8(255)
-    if values.dtype == np.float16:
-        return values.astype(np.float32)
-    return values
-
-
-def _object_table(found: Prediction, class_names: Mapping[int, str]) -> str:
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(("object", "class", "class_name", "pixels"))
-    for number, size in sorted(_object_sizes(found.instances).items()):
-        c = found.class_of[number]
-        table.writerow((number, c, class_names[c], size))
-    return text.getvalue()
-
-
-def _object_sizes(instances: NDArray[np.uint32]) -> Counter[int]:
-    """Return object id -> pixels; a row or plane is counted at a time."""
-    sizes: Counter[int] = Counter()
-    for part in instances:
-        ids, counts = np.unique(part, return_counts=True)
-        sizes.update(dict(zip(ids.tolist(), counts.tolist(), strict=True)))
-    del sizes[0]
-    return sizes
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file whole."""
-    with _replaced(path) as file:
-        file.write(content)
-
-
-@contextmanager
-def _replaced(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that appears under its name when it is whole.
-
-    Results can be made again, so no time is spent on fsync.
-    """
-    partial = path.with_name(f".{path.name}.{uuid4().hex[:12]}.tmp")
-    with clear_write_errors(path):
-        try:
-            with partial.open("xb") as file:
-                yield file
-            partial.replace(path)
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
+def _cells(values: NDArray[Any]) -> list[Any]:
+    listed: list[Any] = values.tolist()
+    return [f"{v:.6g}" for v in listed] if values.dtype.kind == "f" else listed

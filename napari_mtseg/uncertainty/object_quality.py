@@ -1,14 +1,17 @@
 """How doubtful, how large and of what shape each object of an image is."""
 
-import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mtseg.geometry.components import run_starts
+from napari_mtseg.geometry.row_runs import (
+    coordinate_sums,
+    ellipse_axes,
+    row_run_starts,
+)
 from napari_mtseg.geometry.slabs import slabs
 
 _LARGEST_TABLE = 2**20
@@ -88,7 +91,7 @@ def _totals(
         where = np.flatnonzero(part)
         if not where.size:
             continue
-        first = _row_run_starts(part, where)
+        first = row_run_starts(part, where)
         found = part.ravel()[where[first]]
         places = np.searchsorted(ids, found) if table is None else table[found]
         entropy = uncertainty[slab].ravel()[where].astype(np.float64)
@@ -97,39 +100,10 @@ def _totals(
         corner = np.stack(np.unravel_index(where[first], part.shape)).astype(np.float64)
         corner[0] += slab.start
         summed = (np.add.reduceat(v, first) for v in (near, entropy, entropy * near))
-        values = (length, *summed, *_coordinate_sums(corner, length))
+        values = (length, *summed, *coordinate_sums(corner, length))
         for row, weights in zip(totals, values, strict=True):
             row += np.bincount(places, weights=weights, minlength=len(ids))
     return totals
-
-
-def _row_run_starts(
-    part: NDArray[np.integer[Any]], where: NDArray[np.intp]
-) -> NDArray[np.intp]:
-    """Return where in ``where``, flat places of objects, runs within a row begin."""
-    starts = run_starts(part.ravel()[where])
-    starts[1:] |= np.diff(where) != 1
-    starts |= where % part.shape[-1] == 0
-    return np.flatnonzero(starts)
-
-
-def _coordinate_sums(
-    first: NDArray[np.float64], length: NDArray[np.float64]
-) -> Iterator[NDArray[np.float64]]:
-    """Return sums of coordinates, and of their products, over runs along the last axis.
-
-    ``first`` are the coordinates (axes, n) of the first pixel of each run.
-    """
-    *outer, start = first
-    steps = length * (length - 1) / 2
-    squares = steps * (2 * length - 1) / 3
-    along = length * start + steps
-    yield from (length * one for one in outer)
-    yield along
-    for i, one in enumerate(outer):
-        yield from (length * one * other for other in outer[i:])
-        yield one * along
-    yield length * start**2 + 2 * start * steps + squares
 
 
 def _table(ids: NDArray[np.int64]) -> NDArray[np.int32] | None:
@@ -147,20 +121,8 @@ def _shape(
     spacing: tuple[float, ...],
 ) -> dict[str, NDArray[np.float64]]:
     """Return elongation and fill from the sums of coordinates and their products."""
-    n_axes = len(spacing)
-    centre, products = moments[:n_axes] / size, moments[n_axes:] / size
-    covariance = np.empty((len(size), n_axes, n_axes))
-    pairs = itertools.combinations_with_replacement(range(n_axes), 2)
-    for (i, j), product in zip(pairs, products, strict=True):
-        covariance[:, i, j] = covariance[:, j, i] = product - centre[i] * centre[j]
-    # a pixel is no point: along an axis it has the variance of a line of its length
-    covariance += np.eye(n_axes) / 12
-    covariance *= np.multiply.outer(spacing, spacing)
-    # rounding must not make an object thinner than a pixel
-    least = min(spacing) ** 2 / 12
-    variances = np.maximum(np.linalg.eigvalsh(covariance), least)
-    semi_axes = np.sqrt((n_axes + 2) * variances)
-    ball = np.pi if n_axes == 2 else 4 / 3 * np.pi
+    semi_axes = ellipse_axes(size, moments, spacing=spacing)
+    ball = np.pi if len(spacing) == 2 else 4 / 3 * np.pi
     return {
         "elongation": semi_axes[:, -1] / semi_axes[:, 0],
         "fill": size * math.prod(spacing) / (ball * semi_axes.prod(axis=1)),

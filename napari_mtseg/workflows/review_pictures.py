@@ -10,13 +10,13 @@ from PIL import Image as Picture
 
 from napari_mtseg.domain.errors import ProjectError
 from napari_mtseg.domain.project import ImageEntry
-from napari_mtseg.geometry.boundaries import inner_boundary, neighbours
 from napari_mtseg.storage.colour_modes import in_colour_mode
 from napari_mtseg.storage.image_files import read_pixels
 from napari_mtseg.storage.prediction_files import load_map
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.score_tables import load_slice_scores
 from napari_mtseg.workflows.growth_picture import OUTLINE, grey_or_rgb
+from napari_mtseg.workflows.picture_parts import fitted, fitted_labels, outlines_of
 
 SIDE = 360
 """longer side of a picture, pixels"""
@@ -65,9 +65,9 @@ def review_picture(project: Project, entry: ImageEntry, run: str) -> ReviewPictu
     if objects.ndim == 3:
         plane = _worst_plane(folder, objects)
         objects, doubt = objects[plane], doubt[plane]
-    shown = _resized(grey_or_rgb(_plane_pixels(project, entry, plane)))
-    outlined = _with_outlines(shown, _resized_labels(objects, shown.shape[:2]))
-    coloured = _resized(in_doubt_colours(doubt))
+    shown = fitted(grey_or_rgb(_plane_pixels(project, entry, plane)), SIDE)
+    outlined = _with_outlines(shown, fitted_labels(objects, shown.shape[:2]))
+    coloured = fitted(in_doubt_colours(doubt), SIDE)
     return ReviewPicture(outlines=_jpeg(outlined), doubt=_jpeg(coloured), plane=plane)
 
 
@@ -116,39 +116,11 @@ def _plane_pixels(
     return in_colour_mode(read_pixels(image, region), project.info.colour)[:, 0]
 
 
-def _resized(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    size = _size(image.shape[:2])
-    shrinks = size[0] < image.shape[1]
-    way = Picture.Resampling.BOX if shrinks else Picture.Resampling.NEAREST
-    return np.asarray(Picture.fromarray(image).resize(size, way))
-
-
-def _resized_labels(
-    labels: NDArray[np.uint32], shape: tuple[int, ...]
-) -> NDArray[np.uint32]:
-    """Return the label in the middle of each pixel of ``shape``."""
-    rows, columns = (
-        ((np.arange(n) + 0.5) * before / n).astype(np.intp)
-        for n, before in zip(shape, labels.shape, strict=True)
-    )
-    return labels[np.ix_(rows, columns)]
-
-
 def _with_outlines(
     image: NDArray[np.uint8], objects: NDArray[np.uint32]
 ) -> NDArray[np.uint8]:
-    """Draw outlines two pixels wide, which a page may show smaller than they are."""
-    lines = inner_boundary(objects)
-    for axis in range(lines.ndim):
-        before, after = neighbours(lines, axis)
-        before |= after.copy()
+    lines = outlines_of(objects) != 0
     return np.where(lines[..., np.newaxis], np.array(OUTLINE, np.uint8), image)
-
-
-def _size(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Return width and height of the picture of a (Y, X) plane."""
-    scale = SIDE / max(shape)
-    return max(1, round(shape[1] * scale)), max(1, round(shape[0] * scale))
 
 
 def _rgb(colour: str) -> tuple[int, int, int]:

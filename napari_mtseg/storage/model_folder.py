@@ -7,7 +7,8 @@
       model.json                :class:`~napari_mtseg.storage.model_info.ModelInfo`
       README.md                 the card, for people
 
-A zip holds the same files, in one folder or at its top.
+A zip holds the same files, in one folder or at its top. Beside other files these may
+also lie in a BioImage.IO package, which is then read as a model like any other.
 """
 
 import hashlib
@@ -15,13 +16,14 @@ import io
 import json
 import shutil
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from napari_mtseg.domain.errors import ModelError, SettingsError
+from napari_mtseg.storage.bioimageio_package import BIOIMAGEIO_FILES
+from napari_mtseg.storage.model_archive import files_of_model
 from napari_mtseg.storage.model_info import MODEL_VERSION, ModelInfo
 from napari_mtseg.storage.write import clear_write_errors, write_bytes_atomically
 
@@ -32,19 +34,8 @@ WEIGHTS_FILE = "weights.safetensors"
 INFO_FILE = "model.json"
 CARD_FILE = "README.md"
 
-MAX_INFO_BYTES = 2**26
-"""Largest ``model.json`` that is read (ours): a small zip may hold a huge file."""
-
 _PICKLE_MARKS = (b"\x80", b"PK\x03\x04")
 """First bytes of a pickle, and of the zip in which torch saves one."""
-
-_UNREADABLE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    NotImplementedError,
-    RuntimeError,
-    OSError,
-)
 
 
 def save_model(
@@ -77,18 +68,8 @@ def save_model(
     StorageError
         If the disk is full or the folder cannot be written.
     """
-    from safetensors.torch import save
-
     check_is_free(path)
-    plain = {k: t.detach().cpu().contiguous().clone() for k, t in tensors.items()}
-    weights = save(plain, metadata={"format": "pt"})
-    info = info.changed({"weights_sha256": hashlib.sha256(weights).hexdigest()})
-    facts = json.dumps(info.model_dump(mode="json"), indent=2, ensure_ascii=False)
-    files = {
-        WEIGHTS_FILE: weights,
-        CARD_FILE: card.encode(),
-        INFO_FILE: facts.encode() + b"\n",
-    }
+    info, files = model_files(info, tensors, card=card)
     with clear_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         if is_zip_name(path):
@@ -98,16 +79,42 @@ def save_model(
     return info
 
 
+def model_files(
+    info: ModelInfo, tensors: Mapping[str, "Tensor"], *, card: str
+) -> tuple[ModelInfo, dict[str, bytes]]:
+    """Return the files of a model by name, and its facts with ``weights_sha256``."""
+    from safetensors.torch import save
+
+    plain = {k: t.detach().cpu().contiguous().clone() for k, t in tensors.items()}
+    weights = save(plain, metadata={"format": "pt"})
+    info = info.changed({"weights_sha256": hashlib.sha256(weights).hexdigest()})
+    files = {
+        WEIGHTS_FILE: weights,
+        CARD_FILE: card.encode(),
+        INFO_FILE: facts_text(info).encode(),
+    }
+    return info, files
+
+
+def facts_text(info: ModelInfo) -> str:
+    """Return what is known of a model as the text of ``model.json``."""
+    facts = json.dumps(info.model_dump(mode="json"), indent=2, ensure_ascii=False)
+    return f"{facts}\n"
+
+
 def load_model_folder(path: Path) -> tuple[ModelInfo, dict[str, "Tensor"]]:
     """Read a model folder or zip; code in its files cannot run.
+
+    A BioImage.IO package is one too where 'mtseg export' wrote it: nothing of it is
+    ever unpickled.
 
     Raises
     ------
     ModelError
-        If there is no model at ``path``, a file of it is missing or damaged, or a
-        newer version of the program wrote it.
+        If there is no model at ``path``, a file of it is missing or damaged, a newer
+        version of the program wrote it, or another program did.
     """
-    facts, weights = (_from_zip if path.is_file() else _from_folder)(path)
+    facts, weights = files_of_model(path, (INFO_FILE, WEIGHTS_FILE))
     info = _checked_info(path, facts)
     if (
         info.weights_sha256
@@ -119,6 +126,27 @@ def load_model_folder(path: Path) -> tuple[ModelInfo, dict[str, "Tensor"]]:
             f"what {INFO_FILE} says. Copy the model again from its source."
         )
     return info, _tensors(path, weights)
+
+
+def read_model_info(path: Path) -> ModelInfo:
+    """Read what a model is for, without its weights and without torch.
+
+    Raises
+    ------
+    ModelError
+        As :func:`load_model_folder`, but for damaged weights.
+    """
+    facts, _ = files_of_model(path, (INFO_FILE, WEIGHTS_FILE))
+    return _checked_info(path, facts)
+
+
+def is_model(path: Path) -> bool:
+    """Return True for a file, and for a folder that holds what a model's folder does.
+
+    Whether it can be read is another matter.
+    """
+    names = (INFO_FILE, WEIGHTS_FILE, *BIOIMAGEIO_FILES)
+    return path.is_file() or any((path / name).is_file() for name in names)
 
 
 def is_zip_name(path: Path) -> bool:
@@ -166,43 +194,6 @@ def _zipped(folder: str, files: Mapping[str, bytes]) -> bytes:
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, content)
     return target.getvalue()
-
-
-def _from_folder(path: Path) -> tuple[bytes, bytes]:
-    if not path.is_dir():
-        raise ModelError(f"There is no model '{path}'. Check the path.")
-    for name in (INFO_FILE, WEIGHTS_FILE):
-        if not (path / name).is_file():
-            raise ModelError(_missing_sentence(path, name))
-    return (path / INFO_FILE).read_bytes(), (path / WEIGHTS_FILE).read_bytes()
-
-
-def _from_zip(path: Path) -> tuple[bytes, bytes]:
-    if not zipfile.is_zipfile(path):
-        raise ModelError(
-            f"'{path}' is not a model: it is neither a folder nor a zip file. Give the "
-            "folder or zip that 'mtseg export' wrote."
-        )
-    try:
-        with zipfile.ZipFile(path) as archive:
-            facts = _entry(path, archive, INFO_FILE)
-            weights = _entry(path, archive, WEIGHTS_FILE)
-            if facts.file_size > MAX_INFO_BYTES:
-                raise ModelError(_damaged_info_sentence(path, "it is far too large"))
-            return archive.read(facts), archive.read(weights)
-    except _UNREADABLE:
-        raise ModelError(
-            f"The zip file '{path}' is damaged. Copy the model again from its source."
-        ) from None
-
-
-def _entry(path: Path, archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
-    """Find a file at the top of the zip or in a folder at its top."""
-    for entry in archive.infolist():
-        parts = entry.filename.split("/")
-        if parts[-1] == name and len(parts) <= 2:
-            return entry
-    raise ModelError(_missing_sentence(path, name))
 
 
 def _checked_info(path: Path, facts: bytes) -> ModelInfo:
@@ -254,13 +245,6 @@ def _refuse_pickle(path: Path, weights: bytes) -> None:
             "when it is loaded, so it was not. Get the model as 'mtseg export' writes "
             "it."
         )
-
-
-def _missing_sentence(path: Path, name: str) -> str:
-    return (
-        f"'{path}' is not a whole model: it has no {name}. Give the folder or zip that "
-        "'mtseg export' wrote."
-    )
 
 
 def _damaged_info_sentence(path: Path, why: str) -> str:

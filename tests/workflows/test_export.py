@@ -5,14 +5,15 @@ import numpy as np
 import pytest
 
 from napari_mtseg.domain.annotation import empty_annotation
-from napari_mtseg.domain.errors import ModelError, RunError
+from napari_mtseg.domain.errors import ModelError, RunError, StorageError
 from napari_mtseg.storage.checkpoint import load_checkpoint, save_checkpoint
 from napari_mtseg.storage.class_edits import add_scene
 from napari_mtseg.storage.image_tags import TagChange, set_tags
 from napari_mtseg.storage.model_folder import load_model_folder
 from napari_mtseg.storage.project import Project
+from napari_mtseg.storage.run_folder import find_run
 from napari_mtseg.storage.write import write_json
-from napari_mtseg.workflows.export import export_model
+from napari_mtseg.workflows.export import export_as, export_model
 from tests.tiny_run import tiny_project, tiny_run, write_image
 
 
@@ -99,7 +100,7 @@ def test_a_card_names_the_scenes_and_the_table_of_answers(
         "nucleus, in 2D images with 1 channel. Of an image as a whole it tells which "
         "of these classes occur in it and its scene, one of day, night.",
         "Trained on 1 image: full masks on 1; 2 images more only by their tags.",
-        "is a row of `image_answers.csv`, which is written with the results.",
+        "is a row of `images.csv`, which is written with the results.",
     ):
         assert text in card
 
@@ -114,7 +115,7 @@ def test_a_card_of_a_model_that_learns_no_tags_names_none(
     card = (written / "README.md").read_text()
     assert "Trained on 1 image: full masks on 1. Weights" in card
     assert "scene" not in card
-    assert "image_answers" not in card
+    assert "images.csv" not in card
 
 
 def test_the_card_of_a_model_that_tells_classes_alone_names_no_scene(
@@ -125,7 +126,7 @@ def test_the_card_of_a_model_that_tells_classes_alone_names_no_scene(
     card = (export_model(tagged, None, tmp_path / "m") / "README.md").read_text()
     assert "it tells which of these classes occur in it.\n" in card
     assert "full masks on 1. Weights" in card
-    assert "`image_answers.csv`" in card
+    assert "`images.csv`" in card
 
 
 def test_a_card_without_metrics_says_not_measured(project: Project, tmp_path: Path):
@@ -170,3 +171,36 @@ def test_weights_for_other_classes_than_the_project_has_now_are_named(
     write_json(project.path / "project.json", facts)
     with pytest.raises(RunError, match="do not fit 2 classes and 1 channels"):
         export_model(Project.open(project.path), None, tmp_path / "m")
+
+
+def test_an_empty_folder_is_filled_and_nothing_is_left_beside_it(
+    project: Project, tmp_path: Path
+):
+    tiny_run(project)
+    (tmp_path / "m").mkdir()
+    before = {file.name for file in tmp_path.iterdir()}
+    written = export_as(find_run(project.path, None), tmp_path / "m")
+    assert {file.name for file in tmp_path.iterdir()} == before
+    assert (written.path, written.kind) == (tmp_path / "m", "folder")
+    assert [check.passed for check in written.checks] == [True]
+
+
+def test_a_place_where_nothing_can_be_written_is_named(
+    project: Project, tmp_path: Path
+):
+    tiny_run(project)
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(StorageError, match="is a file, not a folder"):
+        export_as(find_run(project.path, None), tmp_path / "file" / "m.zip")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_model_written_again_keeps_where_it_comes_from(
+    project: Project, tmp_path: Path
+):
+    tiny_run(project, seed=5)
+    first = export_model(project, None, tmp_path / "first")
+    second = export_as(first, tmp_path / "second.zip")
+    assert second.info.name == "second"
+    assert second.info.provenance == load_model_folder(first)[0].provenance
+    assert second.info.provenance.seed == 5

@@ -2,19 +2,18 @@
 
 import os
 import signal
-import subprocess
 import sys
-import threading
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from napari_mtseg.cli.output import console, say
+from napari_mtseg.cli.stopping import EXIT_INTERRUPTED, stopping_on_ctrl_c
+from napari_mtseg.cli.train_together import run_of_lead, train_together
 from napari_mtseg.domain import events
 from napari_mtseg.domain.errors import SettingsError
 from napari_mtseg.domain.settings import from_assignments
@@ -26,17 +25,16 @@ if TYPE_CHECKING:
     from napari_mtseg.storage.project import Project
     from napari_mtseg.storage.run_folder import RunFolder
 
-EXIT_INTERRUPTED = 130
-"""exit code after Ctrl-C, as shells have it"""
-
-STDERR = 2
-
 
 def run_train(  # noqa: PLR0913 - one argument per option
     project: Annotated[Path, typer.Argument(help="Project folder, NAME.mtseg.")],
     method: Annotated[
-        str, typer.Option(help="Method; see 'mtseg methods'.")
-    ] = "recursive_approximation",
+        str | None,
+        typer.Option(
+            help="Method; see 'mtseg methods'.  [default: that of --from, else "
+            "recursive_approximation]"
+        ),
+    ] = None,
     presets: Annotated[
         list[str] | None,
         typer.Option(
@@ -59,13 +57,19 @@ def run_train(  # noqa: PLR0913 - one argument per option
         str | None,
         typer.Option(
             "--from",
-            help="Start from the weights and grown labels of this run, or 'last'.",
-            metavar="RUN",
+            help="Start from the weights and grown labels of this run, or 'last'; or "
+            "from the weights of a model: its path, or an example of 'mtseg models'.",
+            metavar="RUN|MODEL",
         ),
     ] = None,
     devices: Annotated[
-        int, typer.Option(min=1, help="Train on several GPUs at once.")
-    ] = 1,
+        int | None,
+        typer.Option(min=1, help="GPUs of each machine to train on at once."),
+    ] = None,
+    nodes: Annotated[
+        int | None,
+        typer.Option(min=1, help="Machines, where SLURM or torchrun starts this."),
+    ] = None,
     json_lines: Annotated[
         bool, typer.Option("--json", help="Print events as JSON lines on stdout.")
     ] = False,
@@ -77,54 +81,74 @@ def run_train(  # noqa: PLR0913 - one argument per option
 
     Example: `mtseg train cells.mtseg --method recursive_approximation --preset fast`
     """
-    from napari_mtseg.methods.catalog import preset_and_variant
     from napari_mtseg.storage.project import Project
-    from napari_mtseg.workflows.run_requests import (
-        RunRequest,
-        requested_run,
-        run_to_resume,
-    )
+    from napari_mtseg.workflows.processes import check_launch, n_processes
 
+    check_launch(devices, nodes)
     opened = Project.open(project)
-    notices: tuple[str, ...] = ()
-    if resume is not None:
+
+    def run_asked_for() -> "tuple[RunFolder, tuple[str, ...]]":
+        if resume is None:
+            return _new_run(
+                opened,
+                method,
+                presets or ["fast"],
+                values=from_assignments(assignments or []),
+                seed=seed,
+                device=device,
+                start_from=start_from,
+            )
         if presets or assignments or start_from:
             raise SettingsError(
                 "--resume goes on with a run's own settings. Leave out --preset, --set "
                 "and --from, or start a new run."
             )
-        run = run_to_resume(opened, resume)
+        from napari_mtseg.workflows.run_requests import run_to_resume
+
+        return run_to_resume(opened, resume), ()
+
+    if n_processes() > 1:
+        run, notices = run_of_lead(run_asked_for)
     else:
-        preset, variant = preset_and_variant(method, presets or ["fast"])
-        request = RunRequest(
-            method=method,
-            preset=preset,
-            variant=variant,
-            values=from_assignments(assignments or []),
-            seed=seed,
-            device=device,
-            parent=start_from,
-        )
-        run, notices = requested_run(opened, request)
-    if devices > 1:
-        _train_together(opened, run, devices, json_lines=json_lines)
-        return
+        run, notices = run_asked_for()
+        if devices is not None and devices > 1:
+            train_together(opened, run, devices, json_lines=json_lines)
+            return
     from napari_mtseg.workflows.train import train
 
     noticed = (events.Noticed(message=notice) for notice in notices)
     _show(chain(noticed, train(opened, run)), run, json_lines=json_lines)
 
 
-def _train_together(
-    project: "Project", run: "RunFolder", n_devices: int, *, json_lines: bool
-) -> None:
-    """Start a process per device through torchrun; the first one speaks."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += [f"--nproc-per-node={n_devices}", "-m", "napari_mtseg.cli.main"]
-    command += ["train", str(project.path), "--resume", run.path.name]
-    done = subprocess.run(command + ["--json"] * json_lines, check=False)
-    if done.returncode:
-        raise typer.Exit(done.returncode)
+def _new_run(  # noqa: PLR0913 - one argument per option
+    project: "Project",
+    method: str | None,
+    presets: list[str],
+    *,
+    values: dict[str, Any],
+    seed: int,
+    device: str,
+    start_from: str | None,
+) -> "tuple[RunFolder, tuple[str, ...]]":
+    from napari_mtseg.methods.catalog import preset_and_variant
+    from napari_mtseg.workflows.run_requests import (
+        RunRequest,
+        method_to_train,
+        requested_run,
+    )
+
+    chosen = method_to_train(project, method, start_from)
+    preset, variant = preset_and_variant(chosen, presets)
+    request = RunRequest(
+        method=chosen,
+        preset=preset,
+        variant=variant,
+        values=values,
+        seed=seed,
+        device=device,
+        parent=start_from,
+    )
+    return requested_run(project, request)
 
 
 def _show(
@@ -133,10 +157,12 @@ def _show(
     from napari_mtseg.workflows.processes import is_lead
 
     if not is_lead():
+        # The lead hears Ctrl-C as well, and all stop after the same step.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         deque(happened, maxlen=0)
         return
     ended = ""
-    with _stopping_on_ctrl_c(run) as pressed:
+    with stopping_on_ctrl_c(run) as pressed:
         try:
             ended = (_print_lines if json_lines else show_progress)(happened, run)
         except KeyboardInterrupt:
@@ -149,31 +175,6 @@ def _show(
     say(f"go on with: mtseg train {project} --resume {run.path.name}")
     if pressed.is_set():
         raise typer.Exit(EXIT_INTERRUPTED)
-
-
-@contextmanager
-def _stopping_on_ctrl_c(run: "RunFolder") -> Iterator[threading.Event]:
-    """Let the first Ctrl-C stop the run in order and the second end it at once.
-
-    What is yielded is set by the first one. Where Ctrl-C is ignored, as it is behind
-    ``nohup``, it stays so.
-    """
-    pressed = threading.Event()
-    before = signal.getsignal(signal.SIGINT)
-
-    def stop(_signal: int, _frame: object) -> None:
-        pressed.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        # Not through sys.stderr, which this may have interrupted in a write.
-        os.write(STDERR, b"\nstopping; press Ctrl-C again to end at once\n")
-        run.set_control(run.control().changed({"stop": True}))
-
-    if before is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, stop)
-    try:
-        yield pressed
-    finally:
-        signal.signal(signal.SIGINT, before or signal.SIG_DFL)
 
 
 def _print_lines(happened: Iterator[events.Event], _run: "RunFolder") -> str:

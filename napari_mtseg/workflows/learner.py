@@ -13,11 +13,18 @@ from napari_mtseg.batches.patches import PatchSampler
 from napari_mtseg.domain.training_settings import TrainingSettings
 from napari_mtseg.methods.protocol import Companions, Method, stage_at
 from napari_mtseg.networks.blocks import seeded
-from napari_mtseg.workflows.processes import (
-    n_processes,
-    n_processes_here,
-    part_of_batch,
-    rank,
+from napari_mtseg.workflows.process_group import (
+    LaunchedProcesses,
+    lead_says,
+    n_devices_here,
+    open_group,
+)
+from napari_mtseg.workflows.processes import n_processes, part_of_batch, rank
+from napari_mtseg.workflows.shared_batch import (
+    RepeatedNetwork,
+    SharedNetwork,
+    share_layers,
+    whole_batch,
 )
 
 CHANNELS_LAST_UP_TO = 16
@@ -52,13 +59,15 @@ class Learner:
         self._total_steps = total_steps
         self.fabric = Fabric(
             accelerator={"cuda": "gpu"}.get(device.type, device.type),
-            devices=n_processes_here(),
-            num_nodes=n_processes() // n_processes_here(),
+            devices=n_devices_here(device),
+            num_nodes=n_processes() // n_devices_here(device),
             # Stages leave heads out of the loss whose turn has not come.
             strategy="ddp_find_unused_parameters_true" if n_processes() > 1 else "auto",
+            plugins=[LaunchedProcesses(device)],
             precision=settings.precision,
         )
         if n_processes() > 1:
+            open_group()
             self.fabric.launch()
         self._seed = seed
         with seeded(seed):
@@ -66,6 +75,8 @@ class Learner:
             adversary = method.adversary()
         self._layout = self._memory_layout()
         self.network: nn.Module = network.to(memory_format=self._layout)
+        if n_processes() > 1:
+            share_layers(self.network)
         compiled: Any = network
         if settings.compile:
             compiled = torch.compile(network)
@@ -83,6 +94,10 @@ class Learner:
                     betas=adversary.betas,
                 ),
             )
+        if n_processes() > 1:
+            self._model = SharedNetwork(self._model, n=n_processes(), rank=rank())
+            if self._opponent is not None:
+                self._opponent = RepeatedNetwork(self._opponent, n=n_processes())
         self._mean = deepcopy(self.network).eval() if settings.average > 0 else None
         self.n_steps = 0
 
@@ -108,13 +123,15 @@ class Learner:
         progress = self.n_steps / self._total_steps
         for group in self._optimizer.param_groups:
             group["lr"] = self._learning_rate(progress)
-        self.network.train()
+        self._model.train()
         batch = sampler.draw(
             rng,
             device=self.device,
             layout=self._layout,
             part=part_of_batch(sampler.batch_size),
         )
+        if n_processes() > 1:
+            batch = whole_batch(batch)
         with seeded(self._seed_of_step(), self.device):
             terms = self._method.losses(
                 self._model, batch, progress, self._companions(rng)
@@ -123,17 +140,14 @@ class Learner:
             self._optimizer.zero_grad(set_to_none=True)
             if self._opponent is not None:
                 self._opponent_optimizer.zero_grad(set_to_none=True)
-            self.fabric.backward(total)
+            # Each process has the gradient of its part, and they become their mean.
+            self.fabric.backward(total * n_processes())
         self._optimizer.step()
         if self._opponent is not None:
             self._opponent_optimizer.step()
         self.n_steps += 1
         self._update_mean()
-        shown = {name: t.detach() for name, t in {**terms, "total": total}.items()}
-        if n_processes() > 1:
-            means: Any = self.fabric.all_reduce(shown, reduce_op="mean")
-            shown = means
-        return {name: float(value) for name, value in shown.items()}
+        return {name: t.item() for name, t in {**terms, "total": total}.items()}
 
     def wait_for_all(self) -> None:
         """Wait until every process has come here; at once where there is one."""
@@ -141,7 +155,7 @@ class Learner:
 
     def lead_says(self, value: int) -> int:
         """Return the lead's value in every process."""
-        return value if n_processes() == 1 else int(self.fabric.broadcast(value))
+        return lead_says(value)
 
     def weights(self) -> dict[str, Tensor]:
         """Return the weights that predict."""
@@ -211,8 +225,8 @@ class Learner:
             adversary.train()
 
     def _seed_of_step(self) -> int:
-        """Return what dropout is drawn from: of the step, apart in every process."""
-        sequence = np.random.SeedSequence([self._seed, self.n_steps, rank()])
+        """Return what dropout is drawn from, the same in every process."""
+        sequence = np.random.SeedSequence([self._seed, self.n_steps])
         return int(sequence.generate_state(1)[0])
 
     def _learning_rate(self, progress: float) -> float:

@@ -10,17 +10,40 @@ TYPE_CHECKING = False  # importing typing would cost more than all the rest
 if TYPE_CHECKING:
     from typing import Any
 
+    from napari_mtseg.storage.example_models import example_model
     from napari_mtseg.storage.project import Project
+    from napari_mtseg.workflows.batch import predict_files
+    from napari_mtseg.workflows.evaluate import evaluate_project
+    from napari_mtseg.workflows.export import export_model
     from napari_mtseg.workflows.predict import load_model
+    from napari_mtseg.workflows.predict_images import predict_project
+    from napari_mtseg.workflows.train_project import train_project
     from napari_mtseg.workflows.uncertainty_source import UncertaintySource
 
 __version__ = "0.1.0"
-__all__ = ["Project", "UncertaintySource", "__version__", "load_model"]
+__all__ = [
+    "Project",
+    "UncertaintySource",
+    "__version__",
+    "evaluate_project",
+    "example_model",
+    "export_model",
+    "load_model",
+    "predict_files",
+    "predict_project",
+    "train_project",
+]
 
 _HOME_OF = {
     "Project": "napari_mtseg.storage.project",
     "UncertaintySource": "napari_mtseg.workflows.uncertainty_source",
+    "evaluate_project": "napari_mtseg.workflows.evaluate",
+    "example_model": "napari_mtseg.storage.example_models",
+    "export_model": "napari_mtseg.workflows.export",
     "load_model": "napari_mtseg.workflows.predict",
+    "predict_files": "napari_mtseg.workflows.batch",
+    "predict_project": "napari_mtseg.workflows.predict_images",
+    "train_project": "napari_mtseg.workflows.train_project",
 }
 
 

@@ -54,10 +54,10 @@ def test_starting_imports_neither_torch_nor_the_window(code: str) -> None:
 
 
 def test_the_public_names_are_offered_before_they_are_loaded() -> None:
-    assert {"Project", "load_model", "__version__"} <= set(dir(napari_mtseg))
+    assert {*napari_mtseg.__all__} <= set(dir(napari_mtseg))
 
 
-@pytest.mark.parametrize("name", ["Project", "load_model"])
+@pytest.mark.parametrize("name", sorted({*napari_mtseg.__all__} - {"__version__"}))
 def test_a_public_name_is_loaded_when_it_is_used(name: str) -> None:
     assert callable(getattr(napari_mtseg, name))
 

@@ -81,6 +81,29 @@ def test_the_wheel_holds_manifest_licence_and_type_marker(
     assert not any(name.startswith(("tests/", "benchmarks/")) for name in held)
 
 
+def test_the_example_models_are_found_in_an_installed_copy(
+    built: dict[str, Path], tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(built["wheel"]) as wheel:
+        wheel.extractall(tmp_path)
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from napari_mtseg.storage.example_models import described_examples\n"
+        "for name, (path, _) in described_examples().items(): print(name, path)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
+    assert found.keys() == {"blobs3d", "fetal_head", "nuclei"}
+    models = tmp_path / "napari_mtseg" / "models"
+    assert {Path(path).parent for path in found.values()} == {models}
+
+
 def test_the_version_has_one_home(built: dict[str, Path]) -> None:
     assert built["wheel"].name.split("-")[1] == napari_mtseg.__version__
 

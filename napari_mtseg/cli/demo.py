@@ -28,6 +28,7 @@ def run_demo(
 ) -> None:
     """Paint, train, predict, evaluate and export on embedded sample data.
 
+    First a model that comes with the program segments a picture at once. Then:
     A stained section with 16 tiles: 2 get full masks, 9 rough partial masks, 1
     validates, 4 are held out for the test. Where there is a screen, the painted
     project opens in the window: click Train there. Without a screen, or with
@@ -48,26 +49,31 @@ def run_demo(
     from napari_mtseg.workflows.demo import (
         finish_demo,
         make_sample_project,
+        segment_at_once,
         train_sample,
     )
 
-    say("1/4 making a project from the embedded sample, painted by a simulated hand")
+    say("1/5 segmenting a picture with the example model 'nuclei', trained before")
+    found, n_objects = segment_at_once(out, device=device)
+    say(f"    {n_objects} nuclei in {found}")
+    say("2/5 making a project from the embedded sample, painted by a simulated hand")
     project, sample = make_sample_project(out, seed=seed)
-    say("2/4 training: the partial masks grow to the boundaries")
+    say("3/5 training: the partial masks grow to the boundaries")
     run, events = train_sample(project, seed=seed, device=device)
     show_progress(events, run)
-    say("3/4 predicting all tiles and scoring the 4 that were held out")
+    say("4/5 predicting all tiles and scoring the 4 that were held out")
     result = finish_demo(project, run, sample, out, device=device)
     summary = result.evaluation.summary()
     dice = next(iter(summary.values()))["dice"]
     say(
-        f"4/4 done: test Dice {dice.mean:.3f} "
+        f"5/5 done: test Dice {dice.mean:.3f} "
         f"(95 % interval {dice.low:.3f} to {dice.high:.3f}, {dice.n} tiles)"
     )
     say(f"    picture  {result.picture}")
     say(f"    model    {result.model}")
     say(f"    project  {result.project}")
     say(f"Use the model on your images: mtseg predict {result.model} FOLDER --out OUT")
+    say("More trained models, to use or to start a training from: mtseg models")
 
 
 def _show_in_window(out: Path, seed: int) -> None:
@@ -77,6 +83,7 @@ def _show_in_window(out: Path, seed: int) -> None:
     project, _ = make_sample_project(out, seed=seed)
     say(f"opening {project.path}; click Train to watch the masks grow")
     say("(the whole job without a window: mtseg demo --headless)")
+    say("(models that are trained already: mtseg models)")
     open_window(project.path)
 
 

@@ -1,4 +1,7 @@
-"""The main job on the embedded sample: paint, train, predict, evaluate, export."""
+"""The main job on the embedded sample: paint, train, predict, evaluate, export.
+
+Before it, what a model does that is trained already.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,12 +14,16 @@ from napari_mtseg.domain.errors import ImageError
 from napari_mtseg.domain.events import Event
 from napari_mtseg.domain.project import Split
 from napari_mtseg.methods.catalog import settings_of
+from napari_mtseg.storage.example_models import SAMPLE_IMAGE, example_model
+from napari_mtseg.storage.image_files import open_image
 from napari_mtseg.storage.prediction_files import load_prediction
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.run_folder import RunFolder
+from napari_mtseg.storage.write import clear_write_errors
 from napari_mtseg.workflows.evaluate import evaluate_project
 from napari_mtseg.workflows.export import export_model
 from napari_mtseg.workflows.growth_picture import growth_panels, save_picture
+from napari_mtseg.workflows.overview import write_overview
 from napari_mtseg.workflows.predict import load_model
 from napari_mtseg.workflows.predict_images import predict_project
 from napari_mtseg.workflows.runs import start_run
@@ -27,6 +34,8 @@ from napari_mtseg.workflows.train import train
 
 METHOD = "recursive_approximation"
 N_FULL = 2
+EXAMPLE = "nuclei"
+"""example model that shows what a trained one does"""
 CLEAN = {"min_size": 60}
 """specks of a few pixels are no glands"""
 
@@ -68,6 +77,30 @@ def make_sample_project(folder: Path, *, seed: int) -> tuple[Project, SampleFile
         seed=seed,
     )
     return project, sample
+
+
+def segment_at_once(folder: Path, *, device: str) -> tuple[Path, int]:
+    """Segment the picture of an example model with it, before anything is painted.
+
+    Returns
+    -------
+    Path and int
+        Picture of what was found, and the number of objects.
+    """
+    source = example_model(EXAMPLE)
+    model = load_model(source, device=device)
+    image = open_image(source / SAMPLE_IMAGE)
+    found = model.predict_image(image)
+    with clear_write_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    picture = write_overview(
+        folder / f"{EXAMPLE}.png",
+        found,
+        image,
+        classes=model.info.classes,
+        colour=model.info.colour,
+    )
+    return picture, len(found.class_of)
 
 
 def train_sample(

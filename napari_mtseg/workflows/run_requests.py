@@ -10,12 +10,18 @@ from pydantic import Field
 from napari_mtseg.domain.errors import RunError
 from napari_mtseg.domain.settings import Settings
 from napari_mtseg.domain.training_settings import TrainingSettings
-from napari_mtseg.methods.catalog import settings_of
+from napari_mtseg.methods.catalog import preset, settings_of
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.run_folder import RunFolder, find_run
+from napari_mtseg.workflows.starting_point import (
+    NEWEST,
+    check_method,
+    inherited_settings,
+    starting_point,
+)
 
-NEWEST = "last"
-"""stands for the newest run, in place of its name"""
+DEFAULT_METHOD = "recursive_approximation"
+"""method of a training that names none and starts from new weights"""
 
 
 class RunRequest(Settings):
@@ -34,23 +40,53 @@ class RunRequest(Settings):
     device: str = "auto"
     """'auto', 'cpu', 'cuda' or 'mps'"""
     parent: str | None = None
-    """run whose weights and grown labels to start from, or NEWEST"""
+    """run whose weights and grown labels to start from, NEWEST, the path of a model
+    whose weights to start from, or the name of an example model"""
+
+
+def method_to_train(project: Project, method: str | None, parent: str | None) -> str:
+    """Return the method that is asked for, by default that of what is started from.
+
+    Raises
+    ------
+    RunError
+        If there is no such run or model.
+    ModelError
+        If the model is damaged, or for images of other dimensions.
+    """
+    if method is not None:
+        return method
+    return starting_point(project, parent).method if parent else DEFAULT_METHOD
 
 
 def settings_of_request(project: Project, request: RunRequest) -> TrainingSettings:
     """Return the settings of a run that is asked for.
 
+    What the weights depend on is taken from the run or the model that it starts from.
+
     Raises
     ------
     SettingsError
-        If the method, a preset or a setting does not exist or is not allowed.
+        If the method, a preset or a setting does not exist or is not allowed, or a
+        setting does not fit the weights to start from.
+    RunError
+        If there is no such run or model, or it is of another method.
+    ModelError
+        If the model is damaged, or for images of other dimensions.
     """
+    values, ndim = request.values, ndim_of(project)
+    if request.parent is not None:
+        start = starting_point(project, request.parent)
+        check_method(start, request.method)
+        named = request.variant
+        row = {} if named is None else preset(request.method, named, ndim=ndim)
+        values = {**inherited_settings(start, {**row, **values}), **values}
     return settings_of(
         request.method,
         preset_name=request.preset,
         variant=request.variant,
-        ndim=ndim_of(project),
-        values=request.values,
+        ndim=ndim,
+        values=values,
     )
 
 
@@ -68,22 +104,20 @@ def requested_run(
     ------
     MtsegError
         If the method, a setting or the device is not allowed, the paint is not
-        enough, or there is no such parent.
+        enough, or there is nothing to start from of this name.
     """
     settings = settings_of_request(project, request)
     project.n_channels()
     from napari_mtseg.workflows.runs import start_run
 
-    parent = request.parent
-    if parent == NEWEST:
-        parent = find_run(project.path, None).path.name
+    asked = request.parent
     return start_run(
         project,
         request.method,
         settings.model_dump(),
         seed=request.seed,
         device=request.device,
-        parent=parent,
+        parent=None if asked is None else starting_point(project, asked).origin,
     )
 
 

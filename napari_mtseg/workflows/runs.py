@@ -4,6 +4,7 @@ import platform
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,16 +14,25 @@ from napari_mtseg.domain.project import ImageEntry
 from napari_mtseg.growth.seeds import carried_over
 from napari_mtseg.methods.catalog import load_method, settings_model
 from napari_mtseg.methods.protocol import Method, Task
+from napari_mtseg.storage.checkpoint import save_checkpoint
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.run_folder import (
+    START,
     RunFolder,
     RunInfo,
     find_run,
     new_run_folder,
 )
 from napari_mtseg.storage.snapshot import Snapshot, load_snapshot, take_snapshot
-from napari_mtseg.targets.paint_summary import PaintSummary, summarise
+from napari_mtseg.targets.paint_summary import PaintSummary, added_up
+from napari_mtseg.workflows.annotated_places import paint_on
 from napari_mtseg.workflows.devices import best_device
+from napari_mtseg.workflows.model_weights import weights_for
+from napari_mtseg.workflows.starting_point import (
+    check_method,
+    model_to_start_from,
+    run_to_start_from,
+)
 from napari_mtseg.workflows.training_data import TrainingData, with_objects
 
 LIBRARIES = (
@@ -42,7 +52,7 @@ def start_run(
     *,
     seed: int = 0,
     device: str = "auto",
-    parent: str | None = None,
+    parent: str | Path | None = None,
 ) -> tuple[RunFolder, tuple[str, ...]]:
     """Make a run: freeze the annotations and write down what it is started with.
 
@@ -58,8 +68,10 @@ def start_run(
         Seed of everything random.
     device : {'auto', 'cpu', 'cuda', 'mps'}
         Where to train.
-    parent : str, optional
-        Earlier run whose weights and grown labels to start from.
+    parent : str or Path, optional
+        Name of an earlier run whose weights and grown labels to start from; or path of
+        a model whose weights to start from. Those are copied into the run, so that it
+        can be repeated without the model.
 
     Returns
     -------
@@ -74,6 +86,8 @@ def start_run(
         If a setting or the device is not allowed.
     RunError
         If there is no such parent, or it is of another method.
+    ModelError
+        If the model is damaged, of other dimensions, or of another network.
     """
     task = task_of(project, project.images)
     made: Method = load_method(method)(settings_model(method).checked(settings), task)
@@ -83,29 +97,35 @@ def start_run(
         raise AnnotationError("\n".join(readiness.problems))
     missing = None if parent else made.missing_weights()
     chosen = made.adapted(paint)
-    if parent is not None:
+    model = None
+    if isinstance(parent, Path):
+        check_method(model_to_start_from(project, parent), method)
+        model = weights_for(load_method(method)(chosen, task), parent)
+    elif parent is not None:
         parent = _checked_parent(project, parent, method).path.name
-    run = new_run_folder(
-        project.path,
-        {
-            "method": method,
-            "settings": chosen.model_dump(mode="json"),
-            "seed": seed,
-            "device": best_device(device).type,
-            "versions": versions(),
-            "classes": tuple(known.name for known in project.info.classes),
-            "scenes": project.info.scenes,
-            "parent": parent,
-        },
-    )
+    facts = {
+        "method": method,
+        "settings": chosen.model_dump(mode="json"),
+        "seed": seed,
+        "device": best_device(device).type,
+        "versions": versions(),
+        "classes": tuple(known.name for known in project.info.classes),
+        "scenes": project.info.scenes,
+        "parent": None if model else parent,
+        "model": model.name if model else None,
+    }
+    run = new_run_folder(project.path, facts)
+    if model is not None:
+        save_checkpoint(run.checkpoint(START), model.tensors, {"model": model.name})
     take_snapshot(project, run.snapshot_file)
-    return run, (*readiness.notices, *([missing] if missing else []))
+    told = (missing, model.notice if model else None)
+    return run, (*readiness.notices, *(sentence for sentence in told if sentence))
 
 
 def training_paint(project: Project, task: Task) -> PaintSummary:
     """Count what is painted on the training images, one image after the other."""
     entries = (e for e in project.images if e.split == "train")
-    return summarise((project.annotation(e) for e in entries), spacing=task.spacing)
+    return added_up(paint_on(project, e, spacing=task.spacing) for e in entries)
 
 
 def task_of(project: Project, images: Sequence[ImageEntry]) -> Task:
@@ -193,11 +213,7 @@ def versions() -> dict[str, str]:
 
 def _checked_parent(project: Project, name: str, method: str) -> RunFolder:
     parent = find_run(project.path, name)
-    if parent.info.method != method:
-        raise RunError(
-            f"Run '{name}' is of method {parent.info.method}, not {method}. Start "
-            "from a run of the same method."
-        )
+    check_method(run_to_start_from(project, name), method)
     check_classes(parent.info, project)
     if not parent.checkpoint("best").exists():
         raise RunError(

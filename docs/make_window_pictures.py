@@ -313,7 +313,7 @@ def _close_and_stay(window: Pictures) -> None:
 
 
 def results(window: Pictures) -> None:
-    """Take predictions in both themes, and the export."""
+    """Take predictions in both themes."""
     dock = window.dock
     window.forget_news()
     window.show_image(UNPAINTED)
@@ -335,12 +335,35 @@ def results(window: Pictures) -> None:
     window.settle(2.0)
     window.take("annotate_light")
     window.viewer.theme = "dark"
+
+
+def export(window: Pictures) -> None:
+    """Take a model with its checks, and a folder that is segmented."""
+    dock = window.dock
+    if dock.state.project is None:
+        dock.state.draw_as = "partial"
+        window.open_sample(window.home / "exported", painted=True)
+        _train(window, SMALL)
+    window.forget_news()
     window.click("page_export")
+    formats = window.control("model_format")
+    formats.setCurrentIndex(formats.findData("onnx"))
     window.click("export_model")
-    model = dock.state.project.path.parent
-    window.wait(lambda: any(model.glob("*-model/model.json")))
-    window.settle(2.0)
+    window.wait(lambda: not window.control("export_progress").isVisible())
+    window.scroll_to(None)
     window.take("export")
+    scans = window.home / "scans"
+    shutil.copytree(dock.state.project.path.parent / "sample" / "images", scans)
+    (scans / "broken.tif").write_bytes(b"II*")
+    window.control("segment_images").setText(str(scans))
+    window.click("start_segmenting")
+    bar = window.control("segment_progress")
+    window.wait(lambda: bar.value() > 3)
+    window.scroll_to("segment_outcome")
+    window.take("export_segmenting")
+    window.wait(window.control("open_report").isVisible)
+    window.scroll_to("open_report")
+    window.take("export_segmented")
 
 
 def uncertainty(window: Pictures) -> None:
@@ -541,6 +564,7 @@ SCENES: tuple[Callable[[Pictures], None], ...] = (
     nothing_open,
     training,
     results,
+    export,
     other_ends,
     uncertainty,
     review,

@@ -69,7 +69,7 @@ class RunningCommand(QObject):
 
     def _keep(self, stream: str, line: str) -> None:
         self._lines[stream].append(line)
-        if self._on_line is not None:
+        if stream == "err" and self._on_line is not None:
             self._on_line(line)
 
     def _finish(self, code: int) -> None:
@@ -132,7 +132,7 @@ class Commands(QObject):
             Called with the result, later and in the calling thread, unless the
             window closes before.
         on_line : callable, optional
-            Called with each line, of stdout and of stderr, as it is printed.
+            Called with each line that it says to people (stderr), as it is printed.
 
         Returns
         -------

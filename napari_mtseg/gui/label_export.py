@@ -1,12 +1,23 @@
 """Writing what is painted on all images as label files."""
 
-from qtpy.QtWidgets import QFormLayout, QGroupBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QFormLayout, QGroupBox, QVBoxLayout, QWidget
 
 from napari_mtseg.gui.commands import CommandResult, Commands, RunningCommand
 from napari_mtseg.gui.folder_field import FolderField
-from napari_mtseg.gui.named_widgets import named_button
+from napari_mtseg.gui.named_widgets import MARGINS, named_button
 from napari_mtseg.gui.sentence_label import SentenceLabel
 from napari_mtseg.gui.state import SAVED, SAVING, WindowState
+
+FORMATS = {
+    "masks": (
+        "TIFF files",
+        "Everything you painted, as TIFF files and one JSON that can be imported "
+        "again.",
+    ),
+    "rois": ("ImageJ ROIs", "The full masks, as ROI sets for ImageJ and Fiji."),
+    "coco": ("COCO JSON", "The full masks, as COCO for programs that detect objects."),
+}
+"""name of a format for `mtseg project export` -> its name and what it holds"""
 
 
 class LabelExport(QGroupBox):
@@ -19,12 +30,13 @@ class LabelExport(QGroupBox):
         self._state, self._commands = state, commands
         self._running: RunningCommand | None = None
         self._is_waiting = False
-        what = SentenceLabel(
-            "Everything you painted, as TIFF files and one JSON that can be imported "
-            "again.",
-            "plain",
-            self,
-        )
+        self._format = QComboBox(self)
+        self._format.setObjectName("labels_format")
+        self._format.setToolTip("What the labels are written as")
+        for key, (name, _) in FORMATS.items():
+            self._format.addItem(name, key)
+        self._what = SentenceLabel("", "plain", self)
+        self._what.setObjectName("labels_what")
         self._place = FolderField(
             "labels_folder", "Folder for the label files; made if it is missing", self
         )
@@ -32,12 +44,15 @@ class LabelExport(QGroupBox):
         self._outcome = SentenceLabel("", "plain", self)
         self._outcome.setObjectName("export_labels_outcome")
         form = QFormLayout()
+        form.addRow("Format", self._format)
+        form.addRow(self._what)
         form.addRow("Folder", self._place)
         column = QVBoxLayout(self)
-        column.addWidget(what)
+        column.setContentsMargins(*MARGINS)
         column.addLayout(form)
         column.addWidget(self._export)
         column.addWidget(self._outcome)
+        self._format.currentIndexChanged.connect(self._enable)
         self._export.clicked.connect(self._start)
         self._place.edit.textChanged.connect(self._enable)
         state.events.project.connect(self._start_over)
@@ -55,6 +70,7 @@ class LabelExport(QGroupBox):
         self._enable()
 
     def _enable(self) -> None:
+        self._what.say(FORMATS[self._format.currentData()][1])
         obstacle = self._obstacle()
         self._export.setEnabled(not obstacle)
         self._export.setToolTip(
@@ -85,6 +101,7 @@ class LabelExport(QGroupBox):
         self._is_waiting = False
         if project is not None and saving == SAVED:
             args = ["project", "export", str(project.path), str(self._place.folder)]
+            args += ["--format", self._format.currentData()]
             self._running = self._commands.run(args, self._finish)
         else:
             self._outcome.say(f"What you painted is not saved. {saving}", "problem")

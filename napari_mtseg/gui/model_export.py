@@ -1,35 +1,33 @@
-"""Exporting a run's best weights as a model, and telling how it is used."""
+"""Exporting a run's best weights as a model, in the format that is wanted."""
 
-import json
-import os
-import shlex
-import subprocess
 from pathlib import Path
 
-from qtpy.QtCore import QUrl
-from qtpy.QtGui import QDesktopServices, QGuiApplication
 from qtpy.QtWidgets import (
-    QCheckBox,
+    QComboBox,
     QFormLayout,
     QGroupBox,
     QLabel,
+    QProgressBar,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_mtseg.gui.commands import CommandResult, Commands, RunningCommand
+from napari_mtseg.gui.credits_form import CreditsForm
+from napari_mtseg.gui.export_checks import ExportChecks, written_model
+from napari_mtseg.gui.export_formats import FORMATS
+from napari_mtseg.gui.exported_model import ExportedModel
 from napari_mtseg.gui.folder_field import FolderField
-from napari_mtseg.gui.named_widgets import named_button, named_line, row_of
-from napari_mtseg.gui.run_choice import RunChoice
+from napari_mtseg.gui.named_widgets import MARGINS, named_button, named_line, row_of
+from napari_mtseg.gui.run_choice import RunChoice, trained_runs
 from napari_mtseg.gui.sentence_label import SentenceLabel
 from napari_mtseg.gui.state import WindowState
-from napari_mtseg.storage.run_folder import RunFolder, runs_of
 
 NO_RUN = "Nothing is trained yet. Train a run on the Train page, then export it here."
 
 
 class ModelExport(QGroupBox):
-    """Chooses a run, a name and a folder, and exports the model."""
+    """Chooses a run, a format, a name and a folder, and exports the model."""
 
     def __init__(
         self, state: WindowState, commands: Commands, parent: QWidget | None = None
@@ -38,72 +36,97 @@ class ModelExport(QGroupBox):
         self._state, self._commands = state, commands
         self._running: RunningCommand | None = None
         self._project: Path | None = None
+        self._written_as = ""
         self._runs = RunChoice("export_run", self)
-        self._name = named_line("model_name", "Name of the model's folder or zip", self)
+        self._format = _format_box(self)
+        self._purpose = SentenceLabel("", "plain", self)
+        self._purpose.setObjectName("export_purpose")
+        self._credits = CreditsForm(self)
+        self._name = named_line(
+            "model_name", "Name of the model's folder or file", self
+        )
         self._name.setAccessibleName("Model name")
         self._place = FolderField(
             "model_folder", "Folder that the model is put into", self
         )
-        self._zip = QCheckBox("One zip file", self)
-        self._zip.setObjectName("model_zip")
-        self._zip.setToolTip("Write one zip file, easy to send, instead of a folder")
         self._export = named_button("export_model", "Export model", self)
+        self._progress = QProgressBar(self)
+        self._progress.setObjectName("export_progress")
+        self._progress.setRange(0, 0)
+        self._progress.setToolTip("The model is being written and checked")
+        self._stop = named_button("stop_export", "Stop", self)
+        self._stop.setToolTip("Stop; nothing is written")
         self._outcome = SentenceLabel("", "plain", self)
         self._outcome.setObjectName("export_outcome")
+        self._checks = ExportChecks(self)
         self._result = ExportedModel(self)
         self._lay_out()
-        self._runs.activated.connect(self._choose_run)
-        self._name.textChanged.connect(self._enable)
-        self._place.edit.textChanged.connect(self._enable)
-        self._zip.toggled.connect(self._enable)
-        self._export.clicked.connect(self._start)
-        state.events.project.connect(self._start_over)
-        state.events.run_id.connect(self._list_runs)
-        state.runs_changed.connect(self._list_runs)
+        self._connect()
         self._start_over()
 
     def _lay_out(self) -> None:
-        what = SentenceLabel(
-            "The trained weights as a model that segments any images, without this "
-            "project.",
-            "plain",
-            self,
-        )
         form = QFormLayout()
         # Above it, so that the date fits into the line.
         form.addRow(QLabel("Run", self))
         form.addRow(self._runs)
+        form.addRow("Format", self._format)
+        form.addRow(self._purpose)
+        form.addRow(self._credits)
         form.addRow("Name", self._name)
         form.addRow("Folder", self._place)
-        form.addRow("", self._zip)
         column = QVBoxLayout(self)
-        column.addWidget(what)
+        column.setContentsMargins(*MARGINS)
+        column.addWidget(
+            SentenceLabel(
+                "The trained weights, to segment any images without this project.",
+                "plain",
+                self,
+            )
+        )
         column.addLayout(form)
         column.addWidget(self._export)
-        column.addWidget(self._outcome)
-        column.addWidget(self._result)
+        column.addLayout(row_of(self._progress, self._stop))
+        for widget in (self._outcome, self._checks, self._result):
+            column.addWidget(widget)
+
+    def _connect(self) -> None:
+        self._runs.activated.connect(self._choose_run)
+        self._format.currentIndexChanged.connect(self._enable)
+        self._name.textChanged.connect(self._enable)
+        self._place.edit.textChanged.connect(self._enable)
+        self._credits.author.textChanged.connect(self._enable)
+        self._credits.licence.editTextChanged.connect(self._enable)
+        self._export.clicked.connect(self._start)
+        self._stop.clicked.connect(self._stop_now)
+        self._state.events.project.connect(self._start_over)
+        self._state.events.run_id.connect(self._list_runs)
+        self._state.runs_changed.connect(self._list_runs)
 
     @property
     def target(self) -> Path:
         """What would be written now."""
-        name = self._name.text().strip()
-        suffix = ".zip" if self._zip.isChecked() and not name.endswith(".zip") else ""
-        return self._place.folder / f"{name}{suffix}"
+        name, suffix = self._name.text().strip(), FORMATS[self._key].suffix
+        return self._place.folder / (
+            name if name.endswith(suffix) else f"{name}{suffix}"
+        )
+
+    @property
+    def _key(self) -> str:
+        return str(self._format.currentData())
 
     def _start_over(self) -> None:
         """Another project: propose names beside it."""
         project = self._state.project
-        if self._running is not None:
-            self._running.stop()
+        self._stop_now()
         self._outcome.say("")
-        self._result.hide()
+        self._forget_result()
         self._name.setText(f"{project.info.name}-model" if project else "")
         self._place.edit.setText(str(project.path.parent) if project else "")
         self._list_runs()
 
     def _list_runs(self) -> None:
         project = self._state.project
-        runs = _trained_runs(project.path) if project else []
+        runs = trained_runs(project.path) if project else []
         self._runs.list_runs(runs, self._state.run_id)
         self._enable()
 
@@ -112,13 +135,19 @@ class ModelExport(QGroupBox):
 
     def _enable(self) -> None:
         has_runs = self._runs.count() > 0
-        for widget in (self._runs, self._name, self._place, self._zip):
+        for widget in (self._runs, self._format, self._name, self._place):
             widget.setEnabled(has_runs)
+        shown = FORMATS[self._key]
+        self._purpose.say(shown.purpose)
+        self._credits.setVisible(shown.has_credits)
+        self._credits.setEnabled(has_runs)
         tip = "Training run whose best weights are exported; the newest stands first"
         self._runs.setToolTip(tip if has_runs else NO_RUN)
         obstacle = self._obstacle()
         self._export.setEnabled(not obstacle)
         self._export.setToolTip(obstacle or f"Write the model to {self.target}")
+        for widget in (self._progress, self._stop):
+            widget.setVisible(self._running is not None)
         if not has_runs:
             self._outcome.say(NO_RUN, "note")
         elif self._outcome.sentence == NO_RUN:
@@ -130,6 +159,8 @@ class ModelExport(QGroupBox):
             return NO_RUN
         if self._running is not None:
             return "The model is being written."
+        if FORMATS[self._key].has_credits and self._credits.obstacle:
+            return self._credits.obstacle
         if not self._name.text().strip():
             return "Give the model a name."
         if not self._place.folder.is_absolute():
@@ -143,95 +174,60 @@ class ModelExport(QGroupBox):
         if project is None or self._obstacle():
             return
         args = ["export", str(project.path), "--run", self._runs.currentData()]
-        args += ["--out", str(self.target), "--json"]
-        if self._zip.isChecked():
-            args.append("--zip")
-        self._project = project.path
-        self._result.hide()
+        args += ["--out", str(self.target), "--format", self._key, "--json"]
+        if FORMATS[self._key].has_credits:
+            args += self._credits.options()
+            self._credits.remember()
+        self._project, self._written_as = project.path, self._key
+        self._forget_result()
+        self._stop.setEnabled(True)
         self._outcome.say("Writing the model…")
-        self._running = self._commands.run(args, self._finish)
+        self._running = self._commands.run(args, self._finish, self._tell)
         self._enable()
+
+    def _tell(self, line: str) -> None:
+        """Show what the command says of its work; libraries may say more than that."""
+        words = line.strip()
+        is_of_library = "Warning" in words or words[:1] in {"[", "/", "<"}
+        if words[:1].isalpha() and not is_of_library and self._running is not None:
+            self._outcome.say(f"{words[0].upper()}{words[1:].rstrip('.…')}…")
+
+    def _stop_now(self) -> None:
+        if self._running is not None:
+            self._stop.setEnabled(False)
+            self._running.stop()
+
+    def _forget_result(self) -> None:
+        self._checks.show_checks(())
+        self._result.hide()
 
     def _finish(self, result: CommandResult) -> None:
         self._running = None
         project = self._state.project
         if project is not None and project.path == self._project:
-            model = _written_model(result)
-            if model is None:
-                self._outcome.say(result.sentence, "problem")
-            else:
-                self._outcome.say(f"Model written to {model}", "ok")
-                self._result.show_model(model)
+            self._show(result)
         self._enable()
 
-
-class ExportedModel(QWidget):
-    """How an exported model is used: the line for the shell, and its folder."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._model = Path()
-        says = SentenceLabel(
-            "Segment images with it from a shell; put your own folder in place of "
-            "IMAGES:",
-            "plain",
-            self,
-        )
-        self._line = named_line("shell_line", "Command for a shell", self)
-        self._line.setReadOnly(True)
-        self._line.setAccessibleName("Command for a shell")
-        copy = named_button("copy_shell_line", "Copy", self)
-        copy.setToolTip("Copy the command to the clipboard")
-        show = named_button("open_model_folder", "Open folder", self)
-        show.setToolTip("Show the model in the file manager")
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(says)
-        column.addLayout(row_of(self._line, copy))
-        column.addWidget(show)
-        copy.clicked.connect(self._copy)
-        show.clicked.connect(self._open)
-        self.hide()
-
-    def show_model(self, model: Path) -> None:
-        """Tell how ``model`` is used."""
-        self._model = model
-        self._line.setText(shell_line(model))
-        self._line.setCursorPosition(0)
-        self._line.setToolTip(shell_line(model))
-        self.show()
-
-    def _copy(self) -> None:
-        clipboard = QGuiApplication.clipboard()
-        if clipboard is not None:
-            clipboard.setText(self._line.text())
-
-    def _open(self) -> None:
-        folder = self._model if self._model.is_dir() else self._model.parent
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
+    def _show(self, result: CommandResult) -> None:
+        told = written_model(result.stdout)
+        self._checks.show_checks(told.checks)
+        if result.was_stopped and result.code:
+            self._outcome.say("Stopped. Nothing was written.", "note")
+        elif result.code or told.path is None:
+            self._outcome.say(result.sentence, "problem")
+        else:
+            self._outcome.say(f"Model written to {told.path}", "ok")
+            self._result.show_model(self._written_as, told.path)
 
 
-def shell_line(model: Path) -> str:
-    """Return the command that segments images with a model.
-
-    Examples
-    --------
-    >>> shell_line(Path("nuclei-model"))
-    'mtseg predict nuclei-model IMAGES --out results'
-    """
-    words = ["mtseg", "predict", str(model), "IMAGES", "--out", "results"]
-    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
-
-
-def _written_model(result: CommandResult) -> Path | None:
-    """Return the model that a command wrote; None if it failed."""
-    try:
-        return Path(json.loads(result.stdout)["model"]) if result.code == 0 else None
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
-def _trained_runs(project: Path) -> list[RunFolder]:
-    """Return the runs that have weights, newest first."""
-    runs = reversed(runs_of(project))
-    return [run for run in runs if run.checkpoint("best").exists()]
+def _format_box(parent: QWidget) -> QComboBox:
+    box = QComboBox(parent)
+    box.setObjectName("model_format")
+    box.setAccessibleName("Format")
+    box.setToolTip("What the model is written as")
+    shrinks = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+    box.setSizeAdjustPolicy(shrinks)
+    box.setMinimumContentsLength(12)
+    for key, shown in FORMATS.items():
+        box.addItem(shown.title, key)
+    return box

@@ -2,6 +2,9 @@
 
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QPushButton, QWidget
 
+MARGINS = (6, 6, 6, 6)
+"""around what stands in a box of a page, pixels: left, top, right, bottom"""
+
 
 def named_button(name: str, text: str, parent: QWidget) -> QPushButton:
     """Return a button with an object name."""

@@ -1,12 +1,13 @@
 """Choosing one of a project's runs, named for people."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_mtseg.gui.run_records import began_text
 from napari_mtseg.methods.catalog import CATALOG
-from napari_mtseg.storage.run_folder import RunFolder
+from napari_mtseg.storage.run_folder import RunFolder, runs_of
 
 _STAMP = len("20260101-120000-")
 """letters of a run's name before its method"""
@@ -45,3 +46,9 @@ def run_title(run_id: str) -> str:
     if began == run_id:
         return run_id
     return f"{CATALOG[method].title if method in CATALOG else method} · {began}"
+
+
+def trained_runs(project: Path) -> list[RunFolder]:
+    """Return the runs of a project that have weights, newest first."""
+    runs = reversed(runs_of(project))
+    return [run for run in runs if run.checkpoint("best").exists()]

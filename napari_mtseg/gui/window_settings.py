@@ -8,6 +8,7 @@ from pydantic import Field
 
 from napari_mtseg.domain.errors import MtsegError
 from napari_mtseg.domain.settings import Settings
+from napari_mtseg.gui.folder_request import FolderRequest
 from napari_mtseg.storage.settings_files import read_settings
 from napari_mtseg.storage.write import clear_write_errors, write_json
 
@@ -27,6 +28,12 @@ class WindowSettings(Settings):
     """path of a project -> id of the image that was looked at last"""
     open_at_end: str = ""
     """path of the project that was open when the window closed; '' if none was"""
+    author: str = ""
+    """who models are said to be by; several are parted by semicolons"""
+    licence: str = ""
+    """SPDX name of the licence that was chosen last; '' if none was"""
+    unfinished: dict[str, FolderRequest] = Field(default_factory=dict)
+    """path of a project -> images that were being segmented with it, not all done"""
 
 
 def settings_folder() -> Path:
@@ -80,8 +87,14 @@ def remember_project(path: Path, image_id: str | None = None) -> None:
     last = {k: v for k, v in settings.last_image.items() if k in recent}
     if image_id is not None:
         last[key] = image_id
+    left = {k: v for k, v in settings.unfinished.items() if k in recent}
     after = settings.changed(
-        {"recent_projects": recent, "last_image": last, "open_at_end": key}
+        {
+            "recent_projects": recent,
+            "last_image": last,
+            "open_at_end": key,
+            "unfinished": left,
+        }
     )
     if after != settings:
         save_window_settings(after)
@@ -98,3 +111,33 @@ def forget_open_project() -> None:
     settings = load_window_settings()
     if settings.open_at_end:
         save_window_settings(settings.changed({"open_at_end": ""}))
+
+
+def remember_credits(author: str, licence: str) -> None:
+    """Keep who models are by and under which licence, for the next export.
+
+    Raises
+    ------
+    StorageError
+        If the settings cannot be written.
+    """
+    settings = load_window_settings()
+    after = settings.changed({"author": author, "licence": licence})
+    if after != settings:
+        save_window_settings(after)
+
+
+def remember_unfinished(project: Path, request: FolderRequest | None) -> None:
+    """Keep which images are being segmented with a project; None: all are done.
+
+    Raises
+    ------
+    StorageError
+        If the settings cannot be written.
+    """
+    settings, key = load_window_settings(), str(Path(project).resolve())
+    left = {k: v for k, v in settings.unfinished.items() if k != key}
+    if request is not None:
+        left[key] = request
+    if left != settings.unfinished:
+        save_window_settings(settings.changed({"unfinished": left}))

@@ -11,8 +11,11 @@ class FakeCommands:
         self.was_stopped = False
 
     def run(self, args, on_end, on_line=None):
-        self.args, self._on_end = list(args), on_end
+        self.args, self._on_end, self._on_line = list(args), on_end, on_line
         return self
+
+    def say(self, line):
+        self._on_line(line)
 
     def stop(self):
         self.was_stopped = True

@@ -1,7 +1,8 @@
 """A child that speaks the protocol of `mtseg wait` and trains nothing.
 
 The method of a request says how its run goes: 'steps', 'deaf' (never stops), 'dies',
-'fails'; every other one is refused. `mtseg say WORDS` is a command for tests.
+'fails'; every other one is refused. `mtseg say WORDS` is a command for tests, and
+`mtseg predict` segments one of five images and then sleeps.
 """
 
 import json
@@ -17,6 +18,7 @@ from napari_mtseg.domain.events import (
     TrainingFailed,
     TrainingFinished,
 )
+from napari_mtseg.storage.batch_ledger import BatchBegun, BatchLedger, ImageRecord
 from napari_mtseg.storage.run_folder import RunFolder, find_run, new_run_folder
 
 READINESS = {
@@ -35,18 +37,27 @@ def main():
     command, *args = sys.argv[1:]
     if command == "say":
         say(*args)
+    elif command == "predict":
+        predict(Path(args[args.index("--out") + 1]))
     else:
         wait(Path(args[0]))
 
 
 def say(what, *words):
     if what == "sleep":
-        sys.stdout.write("asleep\n")
-        sys.stdout.flush()
+        sys.stderr.write("asleep\n")
+        sys.stderr.flush()
         time.sleep(60)
     sys.stdout.write(f"{' '.join(words)}\n")
     if what == "error":
         sys.exit(f"note: first\nmtseg: {' '.join(words)}")
+
+
+def predict(out):
+    with BatchLedger(out) as ledger:
+        ledger.begin(BatchBegun(total=5, model="m"))
+        ledger.add(ImageRecord(input="/a.tif", name="a", status="done"))
+        time.sleep(60)
 
 
 def wait(project):

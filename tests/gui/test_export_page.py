@@ -7,8 +7,11 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QCheckBox, QComboBox, QLineEdit, QPushButton, QWidget
 
+from napari_mtseg.gui.export_checks import ExportChecks
+from napari_mtseg.gui.export_formats import FORMATS, usage_line
 from napari_mtseg.gui.export_page import ExportPage
-from napari_mtseg.gui.model_export import NO_RUN, shell_line
+from napari_mtseg.gui.label_export import FORMATS as LABEL_FORMATS
+from napari_mtseg.gui.model_export import NO_RUN
 from napari_mtseg.gui.sentence_label import SentenceLabel
 from napari_mtseg.gui.state import SAVED, SAVING, WindowState
 from napari_mtseg.storage.run_folder import new_run_folder
@@ -68,6 +71,11 @@ def said(page, name):
     return page.findChild(SentenceLabel, name).sentence
 
 
+def choose_format(page, key):
+    box = find(page, "model_format", QComboBox)
+    box.setCurrentIndex(box.findData(key))
+
+
 def click(qtbot, page, name):
     qtbot.mouseClick(find(page, name), Qt.MouseButton.LeftButton)
 
@@ -94,6 +102,8 @@ def test_a_model_is_exported_and_its_use_is_told(
         run.path.name,
         "--out",
         str(model),
+        "--format",
+        "folder",
         "--json",
     ]
     assert not find(page, "export_model").isEnabled()
@@ -101,18 +111,101 @@ def test_a_model_is_exported_and_its_use_is_told(
     commands.end(stdout=json.dumps({"model": str(model)}))
     assert said(page, "export_outcome") == f"Model written to {model}"
     click(qtbot, page, "copy_shell_line")
-    assert QGuiApplication.clipboard().text() == shell_line(model)
+    assert QGuiApplication.clipboard().text() == usage_line("folder", model)
     assert find(page, "open_model_folder").isVisible()
     assert find(page, "export_model").toolTip() == (
         "'my discs' exists in this folder. Choose another name."
     )
 
 
-def test_a_zip_is_asked_for(qtbot, page, commands, run, tmp_path):
-    find(page, "model_zip", QCheckBox).click()
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("folder", "discs-model"),
+        ("zip", "discs-model.zip"),
+        ("bioimageio", "discs-model.bioimageio.zip"),
+        ("onnx", "discs-model.onnx"),
+        ("torch", "discs-model.pt2"),
+    ],
+)
+def test_each_format_is_explained_and_asked_for(
+    page, commands, run, tmp_path, key, name
+):
+    choose_format(page, key)
+    find(page, "model_author", QLineEdit).setText("Ada; Bo")
+    assert said(page, "export_purpose") == FORMATS[key].purpose
+    assert find(page, "model_author", QLineEdit).isVisible() == (key == "bioimageio")
+    find(page, "export_model").click()
+    assert str(tmp_path / name) in commands.args
+    assert commands.args[commands.args.index("--format") + 1] == key
+
+
+def test_a_shared_model_says_who_made_it_and_is_asked_once(
+    qtbot, page, commands, run, state
+):
+    choose_format(page, "bioimageio")
+    assert find(page, "export_model").toolTip() == (
+        "Say who made the model: BioImage.IO wants an author."
+    )
+    find(page, "model_author", QLineEdit).setText("Ada Byron;  Bo ")
+    assert find(page, "export_model").isEnabled()
+    find(page, "model_licence", QComboBox).setCurrentText("MIT")
     click(qtbot, page, "export_model")
-    assert commands.args[-1] == "--zip"
-    assert str(tmp_path / "discs-model.zip") in commands.args
+    told = ["--author", "Ada Byron", "--author", "Bo", "--license", "MIT"]
+    assert commands.args[-6:] == told
+    again = ExportPage(state, commands)
+    qtbot.addWidget(again)
+    assert find(again, "model_author", QLineEdit).text() == "Ada Byron;  Bo"
+    assert find(again, "model_licence", QComboBox).currentText() == "MIT"
+
+
+def test_what_was_checked_is_told_with_its_figure(qtbot, page, commands, run, tmp_path):
+    choose_format(page, "onnx")
+    click(qtbot, page, "export_model")
+    checks = [
+        {"what": "ONNX Runtime gives the same.", "passed": True, "figure": 3.14e-6},
+        {"what": "It opens again.", "passed": True, "figure": None},
+        {"what": 7},
+    ]
+    report = {"model": str(tmp_path / "m.onnx"), "format": "onnx", "checks": checks}
+    commands.end(stdout=f"a library says hello\n{json.dumps(report, indent=2)}")
+    lines = page.findChild(ExportChecks).lines
+    assert lines == (
+        "✔ ONNX Runtime gives the same (largest difference 3.1e\N{MINUS SIGN}06)",
+        "✔ It opens again.",
+    )
+    line = find(page, "shell_line", QLineEdit).text()
+    assert line == usage_line("onnx", tmp_path / "m.onnx")
+
+
+def test_a_check_that_fails_is_told_with_its_sentence(qtbot, page, commands, run):
+    click(qtbot, page, "export_model")
+    checks = [{"what": "The networks agree", "passed": False, "figure": 0.25}]
+    stdout = json.dumps({"model": None, "checks": checks})
+    commands.end(code=1, stdout=stdout, sentence="It was not written.")
+    assert said(page, "export_outcome") == "It was not written."
+    assert page.findChild(ExportChecks).lines == (
+        "✖ The networks agree (largest difference 0.25)",
+    )
+    assert not find(page, "open_model_folder").isVisible()
+    click(qtbot, page, "export_model")
+    assert page.findChild(ExportChecks).lines == ()
+
+
+def test_what_the_command_does_is_told_and_it_can_be_stopped(
+    qtbot, page, commands, run
+):
+    click(qtbot, page, "export_model")
+    commands.say("checking with onnxruntime")
+    assert said(page, "export_outcome") == "Checking with onnxruntime…"
+    commands.say("/x/torch.py:3: UserWarning: beware")
+    assert said(page, "export_outcome") == "Checking with onnxruntime…"
+    click(qtbot, page, "stop_export")
+    assert commands.was_stopped
+    commands.end(code=1, sentence="Stopped.", was_stopped=True)
+    assert said(page, "export_outcome") == "Stopped. Nothing was written."
+    assert not find(page, "stop_export").isVisible()
+    assert find(page, "export_model").isEnabled()
 
 
 def test_a_failure_is_told_in_place(qtbot, page, commands, run):
@@ -147,10 +240,15 @@ def test_choosing_a_run_chooses_it_for_the_window(page, state, run):
     assert box.currentData() == newer.path.name
 
 
-def test_labels_are_exported(qtbot, page, commands, state, run, tmp_path):
-    click(qtbot, page, "export_labels")
+@pytest.mark.parametrize("key", LABEL_FORMATS)
+def test_labels_are_exported(page, commands, state, run, tmp_path, key):
+    box = find(page, "labels_format", QComboBox)
+    box.setCurrentIndex(box.findData(key))
+    assert said(page, "labels_what") == LABEL_FORMATS[key][1]
+    find(page, "export_labels").click()
     folder = tmp_path / "discs-labels"
-    assert commands.args == ["project", "export", str(state.project.path), str(folder)]
+    words = ["project", "export", str(state.project.path), str(folder)]
+    assert commands.args == [*words, "--format", key]
     commands.end(sentence=f"labels of 3 images written to {folder}")
     assert said(page, "export_labels_outcome") == (
         f"Labels of 3 images written to {folder}"
@@ -176,9 +274,33 @@ def test_labels_that_cannot_be_saved_are_not_exported(
     )
 
 
-def test_every_control_has_a_tooltip_and_fits_the_dock(page, run):
+@pytest.mark.parametrize("key", FORMATS)
+def test_every_control_has_a_tooltip_and_fits_the_dock(page, run, key):
+    choose_format(page, key)
     for kind in (QPushButton, QComboBox, QCheckBox, QLineEdit):
-        assert all(control.toolTip() for control in page.findChildren(kind))
+        named = [c for c in page.findChildren(kind) if c.objectName()]
+        assert all(control.toolTip() for control in named)
     assert page.minimumSizeHint().width() <= 340
     inside = [w for w in page.findChildren(QWidget) if w.isVisibleTo(page)]
     assert all(w.width() <= page.width() for w in inside)
+
+
+def test_tab_goes_in_reading_order(page, run):
+    widget, places = page.nextInFocusChain(), []
+    while widget is not page:
+        if widget.focusPolicy() & Qt.FocusPolicy.TabFocus and widget.objectName():
+            places.append(widget.objectName())
+        widget = widget.nextInFocusChain()
+    assert [name for name in places if not name.startswith("qt_")] == [
+        *("export_run", "model_format", "model_author", "model_licence"),
+        *("model_name", "model_folder", "choose_model_folder", "export_model"),
+        *("stop_export", "shell_line", "copy_shell_line", "open_model_folder"),
+        *("segment_run", "segment_model", "choose_segment_model"),
+        *("segment_images", "choose_segment_images", "segment_inner"),
+        *("segment_out", "choose_segment_out"),
+        *("write_instances", "write_classes", "write_contours", "write_distance"),
+        *("write_probabilities", "write_uncertainty"),
+        *("write_overview", "write_rois", "write_coco"),
+        *("start_segmenting", "stop_segmenting", "open_results", "open_report"),
+        *("labels_format", "labels_folder", "choose_labels_folder", "export_labels"),
+    ]

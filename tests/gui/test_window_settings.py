@@ -1,11 +1,14 @@
 from pathlib import Path
 
+from napari_mtseg.gui.folder_request import FolderRequest
 from napari_mtseg.gui.window_settings import (
     MAX_RECENT,
     WindowSettings,
     forget_open_project,
     load_window_settings,
+    remember_credits,
     remember_project,
+    remember_unfinished,
     save_window_settings,
     settings_folder,
 )
@@ -60,3 +63,31 @@ def test_a_project_that_was_closed_is_not_gone_on_with():
     settings = load_window_settings()
     assert settings.open_at_end == ""
     assert len(settings.recent_projects) == 1
+
+
+REQUEST = FolderRequest(
+    source="/p/a.mtseg", run="r", inputs=("/in",), out="/out", maps=("classes",)
+)
+
+
+def test_what_is_not_finished_is_kept_for_its_project_until_it_is():
+    remember_project(Path("/p/a.mtseg"))
+    remember_unfinished(Path("/p/a.mtseg"), REQUEST)
+    remember_unfinished(Path("/p/b.mtseg"), None)
+    assert list(load_window_settings().unfinished.values()) == [REQUEST]
+    remember_unfinished(Path("/p/a.mtseg"), None)
+    assert load_window_settings().unfinished == {}
+
+
+def test_what_is_not_finished_is_forgotten_with_its_project():
+    remember_unfinished(Path("/p/a.mtseg"), REQUEST)
+    for n in range(MAX_RECENT):
+        remember_project(Path(f"/p/{n}.mtseg"))
+    assert load_window_settings().unfinished == {}
+
+
+def test_who_made_a_model_is_kept_for_the_next_one():
+    remember_credits("Ada; Bo", "MIT")
+    remember_project(Path("/p/a.mtseg"))
+    settings = load_window_settings()
+    assert (settings.author, settings.licence) == ("Ada; Bo", "MIT")

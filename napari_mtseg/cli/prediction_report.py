@@ -1,17 +1,22 @@
 """What `mtseg predict` tells of each image, and of all of them at the end."""
 
 import math
+import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_mtseg.cli.output import print_json, say
-from napari_mtseg.cli.progress import progress_bar
+from napari_mtseg.cli.progress import NowAndThen, progress_bar
 from napari_mtseg.domain.prediction import ONE_PASS
 from napari_mtseg.domain.review import DEFAULT_SCORE, SCORES
 
 if TYPE_CHECKING:
-    from napari_mtseg.workflows.predict_images import ImageOutcome
+    from napari_mtseg.workflows.image_outcome import ImageOutcome
+
+REPORT = "report.html"
+"""page about the images of a batch, beside their results"""
 
 N_NAMED = 3
 """images that are named as the most doubtful"""
@@ -20,11 +25,14 @@ N_NAMED = 3
 def shown(happened: "Iterator[ImageOutcome]", n: int) -> "list[ImageOutcome]":
     """Return all outcomes, telling of each as it happens."""
     outcomes = []
+    pace = NowAndThen()
     with progress_bar("predicting") as show:
         show(0, n)
         for outcome in happened:
             outcomes.append(outcome)
             show(len(outcomes), n)
+            if not sys.stderr.isatty():
+                pace.say(f"{len(outcomes):,} of {n:,} images")
             if outcome.whole.is_told:
                 say(f"{outcome.name}: {_in_words(outcome)}")
             for notice in outcome.notices:
@@ -80,32 +88,32 @@ def _known(number: float) -> float | None:
 def report(outcomes: "list[ImageOutcome]", place: Path, *, as_json: bool) -> bool:
     """Tell how it went, and return True if no image failed."""
     failed = [o for o in outcomes if o.error is not None]
-    done = [o for o in outcomes if o.error is None]
+    done = [o for o in outcomes if o.error is None and not o.was_done_before]
+    before = [o for o in outcomes if o.was_done_before]
+    page = place / REPORT
     if as_json:
         print_json(
             {
                 "out": str(place),
                 "predicted": [_as_json(o) for o in done],
+                "skipped": [_as_json(o) for o in before],
                 "failed": [{"image": o.name, "error": o.error} for o in failed],
+                "report": str(page) if page.exists() else None,
             }
         )
     else:
-        say(_summary(done, failed, place))
+        say(_summary(done, before, failed, place))
     return not failed
 
 
 def _summary(
-    done: "list[ImageOutcome]", failed: "list[ImageOutcome]", place: Path
+    done: "list[ImageOutcome]",
+    before: "list[ImageOutcome]",
+    failed: "list[ImageOutcome]",
+    place: Path,
 ) -> str:
-    count: dict[str, int] = {}
-    for outcome in done:
-        for name, n in outcome.n_objects.items():
-            count[name] = count.get(name, 0) + n
-    objects = ", ".join(f"{n:,} {name}" for name, n in count.items())
-    plural = "" if len(done) == 1 else "s"
-    lines = [f"{len(done)} image{plural} predicted: {objects}; see {place}"]
-    if not done:
-        lines = ["no image was predicted"]
+    lines = [_counted(done, before, place)]
+    done = [*done, *before]
     doubtful = sum(bool(o.whole.disagreeing) for o in done)
     if doubtful:
         lines.append(
@@ -118,8 +126,33 @@ def _summary(
         lines.extend(_most_doubtful(done))
     if failed:
         lines.append(f"{len(failed)} failed:")
-        lines.extend(f"  {outcome.error}" for outcome in failed)
+        lines.extend(f"  {_problem(outcome)}" for outcome in failed)
+    if (place / REPORT).exists():
+        lines.append(f"report: {place / REPORT}")
     return "\n".join(lines)
+
+
+def _problem(outcome: "ImageOutcome") -> str:
+    """Return what is wrong with an image, which the sentence may not name."""
+    error = outcome.error or ""
+    return error if outcome.name in error else f"{outcome.name}: {error}"
+
+
+def _counted(
+    done: "list[ImageOutcome]", before: "list[ImageOutcome]", place: Path
+) -> str:
+    """Return how many images were predicted, and what was found on them."""
+    count: Counter[str] = Counter()
+    for outcome in done:
+        count.update(outcome.n_objects)
+    objects = ", ".join(f"{n:,} {name}" for name, n in count.items())
+    plural = "" if len(done) == 1 else "s"
+    told = f"{len(done):,} image{plural} predicted: {objects}; see {place}"
+    if not done:
+        told = "no image was predicted"
+    if before:
+        told += f"; {len(before):,} had been done before"
+    return told if done or not before else f"{told}; see {place}"
 
 
 def _most_doubtful(done: "list[ImageOutcome]") -> list[str]:

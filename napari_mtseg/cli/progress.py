@@ -1,9 +1,26 @@
 """A progress bar for loops over files, shown to people only."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from napari_mtseg.cli.output import console
+from napari_mtseg.cli.output import console, say
+
+SAY_EVERY = 30.0
+"""seconds between two lines of progress"""
+
+
+class NowAndThen:
+    """Says lines of progress, none within SAY_EVERY of the one before."""
+
+    def __init__(self) -> None:
+        self._said_at = time.monotonic()
+
+    def say(self, text: str) -> None:
+        """Say a line if it is time for one."""
+        if time.monotonic() - self._said_at > SAY_EVERY:
+            say(text)
+            self._said_at = time.monotonic()
 
 
 @contextmanager

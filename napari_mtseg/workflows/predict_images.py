@@ -1,132 +1,27 @@
-"""Prediction of many images: files and folders, or the images of a project.
+"""Prediction of the images of a project, into the project."""
 
-One bad image does not stop the others: it is reported, and the next one follows.
-"""
-
-import math
-import time
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from napari_mtseg.domain.errors import (
-    ImageError,
-    MtsegError,
-    SettingsError,
-    StorageError,
-)
-from napari_mtseg.domain.image import Image
-from napari_mtseg.domain.prediction import ONE_PASS, Prediction
+from napari_mtseg.domain.errors import ImageError, SettingsError
 from napari_mtseg.domain.project import ImageEntry
-from napari_mtseg.domain.review import known_scores
-from napari_mtseg.storage.image_files import open_image
 from napari_mtseg.storage.image_tags import tags_of
 from napari_mtseg.storage.locks import FolderLock
 from napari_mtseg.storage.prediction_files import save_prediction
 from napari_mtseg.storage.project import Project
-from napari_mtseg.storage.result_files import AnswerTable, WholeImage, write_results
 from napari_mtseg.storage.run_folder import find_run
-from napari_mtseg.storage.write import clear_write_errors
 from napari_mtseg.uncertainty.disagreement import disagreeing_classes
-from napari_mtseg.workflows.map_choice import DEFAULT_MAPS, checked_maps
+from napari_mtseg.workflows.image_outcome import (
+    ImageOutcome,
+    done_outcome,
+    outcome_of,
+)
 from napari_mtseg.workflows.predict import Model, load_model
-from napari_mtseg.workflows.prediction_paths import check_out, output_names
 from napari_mtseg.workflows.uncertainty_source import (
     FROM_ONE_PASS,
     UncertaintySource,
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImageOutcome:
-    """How the prediction of one image went."""
-
-    name: str
-    """file name"""
-    error: str | None = None
-    """what is wrong with it, as one sentence; None if it was predicted"""
-    notices: tuple[str, ...] = ()
-    """what the user should know, a sentence each"""
-    n_objects: dict[str, int]
-    """class name -> number of objects"""
-    whole: WholeImage = field(default_factory=WholeImage)
-    """what is said of the image as a whole"""
-    scores: dict[str, float] = field(default_factory=dict)
-    """of :data:`~napari_mtseg.domain.review.SCORES`, those that are known"""
-    uncertainty_from: str = ONE_PASS
-    """which answers the uncertainty comes from, in words"""
-    files: tuple[Path, ...] = ()
-    """what was written"""
-    seconds: float = 0.0
-    """wall time"""
-
-
-def predict_files(
-    model: Model,
-    files: Sequence[Path],
-    out: Path,
-    *,
-    maps: Collection[str] = DEFAULT_MAPS,
-    channels: Sequence[int] | None = None,
-    axes: str | None = None,
-) -> Iterator[ImageOutcome]:
-    """Predict image files and write ``NAME_MAP.tif`` for each.
-
-    Beside 'instances' goes ``NAME_objects.csv`` with the class and size of each
-    object. Maps are OME-TIFFs with the voxel size; contours are 0 and 255. What a
-    model tells of classes, scenes and doubt goes into one table,
-    ``image_answers.csv``.
-
-    Parameters
-    ----------
-    model : Model
-        From :func:`~napari_mtseg.workflows.predict.load_model`.
-    files : sequence of Path
-        From :func:`~napari_mtseg.workflows.prediction_paths.input_files`.
-    out : Path
-        Folder for the results; made if it is missing.
-    maps : collection of str
-        Which of :func:`~napari_mtseg.workflows.map_choice.maps_of` the model to
-        write.
-    channels : sequence of int, optional
-        Channels of the files to use, from 0.
-    axes : str, optional
-        Axes of the files, such as 'ZYX', where they do not say.
-
-    Yields
-    ------
-    ImageOutcome
-        One per file, in order.
-
-    Raises
-    ------
-    SettingsError
-        If the model has no such map, or the results would lie among the images.
-    StorageError
-        If the disk is full or ``out`` cannot be written.
-    """
-    wanted = checked_maps(maps, model)
-    check_out(out, files)
-    with clear_write_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
-    names = output_names(files)
-    answers = AnswerTable(out, names)
-    for file, name in zip(files, names, strict=True):
-        predicted = partial(
-            _file_predicted,
-            model,
-            file,
-            out / name,
-            maps=wanted,
-            channels=channels,
-            axes=axes,
-        )
-        done = _outcome_of(predicted, file.name)
-        if done.error is None:
-            answers.add(name, done.whole)
-        yield done
 
 
 def predict_project(
@@ -169,7 +64,7 @@ def predict_project(
             predicted = partial(
                 _entry_predicted, model, project, entry, folder / entry.id, maps=maps
             )
-            yield _outcome_of(predicted, entry.name)
+            yield outcome_of(predicted, entry.name)
 
 
 def model_of_project(
@@ -224,39 +119,6 @@ def are_objects_expected(project: Project, entry: ImageEntry) -> bool:
     return any(present.get(c, True) for c in classes)
 
 
-def _outcome_of(predicted: Callable[[], ImageOutcome], name: str) -> ImageOutcome:
-    """Return what ``predicted`` returns, or why it could not.
-
-    It makes and leaves the prediction itself, so that none is in memory beside the
-    next one.
-    """
-    began = time.monotonic()
-    try:
-        done = predicted()
-    except StorageError:
-        raise
-    except MtsegError as error:
-        done = ImageOutcome(name=name, error=str(error), n_objects={})
-    return replace(done, seconds=time.monotonic() - began)
-
-
-def _file_predicted(
-    model: Model,
-    file: Path,
-    stem: Path,
-    *,
-    maps: Sequence[str],
-    channels: Sequence[int] | None,
-    axes: str | None,
-) -> ImageOutcome:
-    image = open_image(file, channels=channels, axes=axes)
-    derived = [name for name in maps if name in model.derived_maps]
-    found = model.predict_image(image, maps=derived)
-    names = model.class_names
-    written = write_results(stem, found, maps=maps, info=image.info, class_names=names)
-    return _done(model, image, found, files=written)
-
-
 def _entry_predicted(
     model: Model,
     project: Project,
@@ -277,34 +139,4 @@ def _entry_predicted(
         scene_names=model.info.scenes,
         disagreeing=disagreeing_classes(found.present, found.classes),
     )
-    return _done(model, image, found, files=(folder,))
-
-
-def _done(
-    model: Model, image: Image, found: Prediction, *, files: tuple[Path, ...]
-) -> ImageOutcome:
-    count = Counter(found.class_of.values())
-    return ImageOutcome(
-        name=image.name,
-        notices=model.notices(image.info),
-        n_objects={name: count[c] for c, name in model.class_names.items()},
-        whole=_whole_image(found, model),
-        scores=known_scores(found.scores),
-        uncertainty_from=found.uncertainty_from,
-        files=files,
-    )
-
-
-def _whole_image(found: Prediction, model: Model) -> WholeImage:
-    """Return what a prediction says of the image as a whole, by names."""
-    names = model.class_names
-    scenes = zip(model.info.scenes, found.scenes, strict=True) if found.scenes else ()
-    return WholeImage(
-        scenes=dict(scenes),
-        present={names[c]: p for c, p in sorted(found.present.items()) if c in names},
-        disagreeing=tuple(
-            names[c] for c in disagreeing_classes(found.present, found.classes)
-        ),
-        disagreement=found.scores.get("disagreement", math.nan),
-        doubt=found.scores.get("doubt", math.nan) if model.is_sampled else math.nan,
-    )
+    return done_outcome(model, image.name, image.info, found, files=(folder,))

@@ -1,65 +1,84 @@
 """Which files are predicted, and what their results are called."""
 
+import glob
+import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from napari_mtseg.domain.errors import ImageError, SettingsError
 from napari_mtseg.storage.image_files import is_image_file, list_image_files
 
 
-def input_files(inputs: Sequence[Path]) -> list[Path]:
-    """Return the image files of files and folders, each once.
+def input_files(
+    inputs: Sequence[Path], *, recursive: bool = False, out: Path | None = None
+) -> list[Path]:
+    """Return the image files of files, folders and patterns, each once.
 
     A path that does not exist stays in the list, to be reported in its turn.
+
+    Parameters
+    ----------
+    inputs : sequence of Path
+        Image files, folders of images, OME-Zarr and DICOM folders, and patterns with
+        ``*``, ``?`` and ``[...]``, where ``**`` stands for any folders.
+    recursive : bool
+        True also takes the images in folders of the folders; links are not followed.
+    out : Path, optional
+        Folder of the results, which are no images to predict.
 
     Raises
     ------
     ImageError
-        If a folder holds no image, or nothing is given.
+        If a folder holds no image, a pattern fits none, or nothing is given.
     """
-    found: dict[Path, None] = {}
+    found: dict[Path, Path] = {}
     for path in inputs:
-        if not path.is_dir() or is_image_file(path):
-            found[path] = None
+        if _is_pattern(path):
+            inside = _fitting(path, out)
+            sentence = f"No image fits '{path}'. Check the pattern."
+        elif not path.is_dir() or is_image_file(path):
+            found.setdefault(full_path(path), path)
             continue
-        inside = list_image_files(path)
+        else:
+            inside = list(_images_in(path, recursive, out and out.resolve()))
+            sentence = _empty_sentence(path, recursive)
         if not inside:
-            raise ImageError(
-                f"The folder '{path}' holds no image. Give a folder with images, or "
-                "the image files."
-            )
-        found.update(dict.fromkeys(inside))
+            raise ImageError(sentence)
+        for file in inside:
+            found.setdefault(full_path(file), file)
     if not found:
         raise ImageError("No image was given to predict. Name image files or folders.")
-    return list(found)
+    return list(found.values())
 
 
-def output_names(files: Sequence[Path]) -> list[str]:
+def output_names(
+    files: Sequence[Path], known: Mapping[Path, str] | None = None
+) -> list[str]:
     """Return a name for the results of each file, no two the same.
 
     The file's name without its suffix where that tells the files apart, else with the
     suffix, else with the folder before it, else with a number behind it.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        The images.
+    known : mapping of Path to str, optional
+        Absolute path of an image -> name of its results that are there already, which
+        it keeps and no other image gets.
     """
-    plain = [_stem(file) for file in files]
-    longer = [file.name.replace(".", "_") for file in files]
-    longest = [
-        f"{file.resolve().parent.name}-{name}"
-        for file, name in zip(files, longer, strict=True)
-    ]
-    names = plain
-    for other in (longer, longest):
-        count = Counter(name.lower() for name in names)
-        names = [
-            name if count[name.lower()] == 1 else more
-            for name, more in zip(names, other, strict=True)
-        ]
-    seen: Counter[str] = Counter()
-    for place, name in enumerate(names):
-        seen[name.lower()] += 1
-        if seen[name.lower()] > 1:
-            names[place] = f"{name}-{seen[name.lower()]}"
-    return names
+    known = known or {}
+    whole = [full_path(file) for file in files]
+    names = {path: known[path] for path in whole if path in known}
+    new = [path for path in dict.fromkeys(whole) if path not in known]
+    names.update(zip(new, _new_names(new, known.values()), strict=True))
+    return [names[path] for path in whole]
+
+
+def full_path(path: Path) -> Path:
+    """Return a path from the root, without '..'; links stay what they are."""
+    return Path(os.path.normpath(path.absolute()))
 
 
 def check_out(out: Path, files: Sequence[Path]) -> None:
@@ -75,6 +94,75 @@ def check_out(out: Path, files: Sequence[Path]) -> None:
             f"--out '{out}' is the folder of the images: the next time, the results "
             "would be taken for images. Choose another folder."
         )
+
+
+def _is_pattern(path: Path) -> bool:
+    return not path.exists() and glob.has_magic(str(path))
+
+
+def _fitting(pattern: Path, out: Path | None) -> list[Path]:
+    """Return the images that fit a pattern; a shell may leave that to us."""
+    # A pattern may be absolute, which Path.glob refuses.
+    found = map(Path, glob.glob(str(pattern), recursive=True))  # noqa: PTH207
+    return sorted(
+        path
+        for path in found
+        if not (out and full_path(path).is_relative_to(full_path(out)))
+        and is_image_file(path)
+    )
+
+
+def _images_in(folder: Path, recursive: bool, out: Path | None) -> Iterator[Path]:
+    yield from list_image_files(folder)
+    if not recursive:
+        return
+    for inside in sorted(folder.iterdir()):
+        is_left_out = (
+            not inside.is_dir()
+            or inside.is_symlink()
+            or inside.name.startswith(".")
+            or inside.resolve() == out
+            or is_image_file(inside)
+        )
+        if not is_left_out:
+            yield from _images_in(inside, recursive, out)
+
+
+def _empty_sentence(folder: Path, recursive: bool) -> str:
+    deeper = "" if recursive else ", --recursive if they lie in folders of it,"
+    return (
+        f"The folder '{folder}' holds no image. Give a folder with images{deeper} or "
+        "the image files."
+    )
+
+
+def _new_names(files: Sequence[Path], taken: Collection[str]) -> list[str]:
+    plain = [_stem(file) for file in files]
+    longer = [file.name.replace(".", "_") for file in files]
+    longest = [
+        f"{file.parent.name}-{name}" for file, name in zip(files, longer, strict=True)
+    ]
+    in_use = Counter(name.lower() for name in taken)
+    names = plain
+    for other in (longer, longest):
+        count = Counter(name.lower() for name in names) + in_use
+        names = [
+            name if count[name.lower()] == 1 else more
+            for name, more in zip(names, other, strict=True)
+        ]
+    return _numbered(names, {name.lower() for name in taken})
+
+
+def _numbered(names: Sequence[str], taken: set[str]) -> list[str]:
+    """Return the names, with a number behind those that are taken already."""
+    found = []
+    for name in names:
+        number, free = 2, name
+        while free.lower() in taken:
+            free, number = f"{name}-{number}", number + 1
+        taken.add(free.lower())
+        found.append(free)
+    return found
 
 
 def _stem(file: Path) -> str:

@@ -18,6 +18,7 @@ from napari_mtseg.domain.errors import (
     RunError,
     SettingsError,
 )
+from napari_mtseg.storage.batch_ledger import read_ledger
 from napari_mtseg.storage.prediction_files import has_prediction, load_answer
 from napari_mtseg.storage.project import Project
 from napari_mtseg.workflows.predict import Model
@@ -44,6 +45,12 @@ def model(project: Project, tmp_path: Path) -> Path:
 
 def run(*words: object) -> Result:
     return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def written(folder: Path) -> set[str]:
+    """Return the results of images in a folder, beside what tells of all of them."""
+    of_all = {"batch.jsonl", "images.csv", "report.html", ".lock"}
+    return {file.name for file in folder.iterdir()} - of_all
 
 
 def refused(kind: type[MtsegError], *words: object) -> str:
@@ -102,12 +109,11 @@ def test_an_exported_model_predicts_without_its_project(
     images = tmp_path / "images"
     write_image(images / "a.tif")
     project.path.rename(tmp_path / "gone")
-    done = run(
-        "predict", target, images, "--out", tmp_path / "out", "--maps", "classes"
-    )
+    asked = ("predict", target, images, "--out", tmp_path / "out", "--no-overview")
+    done = run(*asked, "--maps", "classes")
     assert done.exit_code == 0, done.output
     assert "1 image predicted:" in done.stderr
-    assert [f.name for f in (tmp_path / "out").iterdir()] == ["a_classes.tif"]
+    assert written(tmp_path / "out") == {"a_classes.tif"}
 
 
 def test_maps_of_the_method_are_written_by_their_names(
@@ -116,10 +122,9 @@ def test_maps_of_the_method_are_written_by_their_names(
     tiny_run(project, method="recursive_approximation")
     run("export", project.path, "--out", tmp_path / "m")
     words = ("predict", tmp_path / "m", tmp_path / "train.tif", "--out", tmp_path / "o")
-    done = run(*words, "--maps", "approximation, distance")
+    done = run(*words, "--maps", "approximation, distance", "--no-overview")
     assert done.exit_code == 0, done.output
-    written = {file.name for file in (tmp_path / "o").iterdir()}
-    assert written == {"train_approximation.tif", "train_distance.tif"}
+    assert written(tmp_path / "o") == {"train_approximation.tif", "train_distance.tif"}
     sentence = refused(SettingsError, *words, "--maps", "boundary")
     assert sentence.endswith("uncertainty, approximation, segmentation.")
 
@@ -139,6 +144,38 @@ def test_failed_images_are_listed_and_the_exit_code_is_one(model: Path, tmp_path
     assert as_json.exit_code == 1
     failed = json.loads(as_json.stdout)["failed"]
     assert [f["image"] for f in failed] == ["b.tif", "gone.tif"]
+
+
+def test_what_is_done_is_passed_over_and_told(model: Path, tmp_path: Path):
+    words = ("predict", model, tmp_path / "test.tif", "--out", tmp_path / "o")
+    assert "1 image predicted:" in run(*words, "--maps", "classes").stderr
+    done = run(*words, "--maps", "classes")
+    assert done.exit_code == 0
+    said = f"no image was predicted; 1 had been done before; see {tmp_path / 'o'}"
+    assert said in done.stderr
+    assert f"report: {tmp_path / 'o' / 'report.html'}" in done.stderr
+    found = json.loads(run(*words, "--maps", "classes", "--json").stdout)
+    assert [one["image"] for one in found["skipped"]] == ["test.tif"]
+    assert found["predicted"] == []
+    assert found["report"] == str(tmp_path / "o" / "report.html")
+
+
+def test_ctrl_c_tells_how_to_go_on(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def pressed(*_args: object, **_choices: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Model, "predict_image", pressed)
+    out = tmp_path / "o"
+    done = run("predict", model, tmp_path / "test.tif", "--out", out)
+    assert done.exit_code == 130
+    assert done.stderr.endswith(
+        f"stopped; what is done is in {out}, and the same command does the rest\n"
+    )
+    progress = read_ledger(out)
+    assert progress is not None
+    assert not progress.is_running
 
 
 def test_a_map_that_was_not_learned_is_announced_where_it_is_asked_for(tmp_path: Path):
@@ -180,18 +217,58 @@ def test_a_model_for_other_channels_names_the_file(model: Path, tmp_path: Path):
         ),
         (["a.tif", "--out", "o", "--channels", "red"], "must be numbers from 0"),
         (["a.tif", "--out", "o", "--device", "tpu"], "Device 'tpu' is not known"),
+        (["*.xyz", "--out", "o"], "No image fits '*.xyz'. Check the pattern."),
+        (
+            ["a.tif", "--out", "o", "--also", "svg"],
+            "'svg' cannot be written beside the maps. Choose from: rois, coco.",
+        ),
+        (
+            ["a.tif", "--out", "o", "--blocks", "maybe"],
+            "--blocks is 'maybe' but must be one of: auto, always, never.",
+        ),
+        (
+            ["a.tif", "--out", "o", "--workers", "2", "--scheduler", "tcp://x:1"],
+            "--workers starts processes here, --scheduler uses those of a cluster. "
+            "Leave out one of them.",
+        ),
     ],
 )
 def test_a_wrong_choice_for_a_model_gets_a_sentence(
     model: Path, words: list[str], sentence: str
 ):
-    assert sentence in refused(SettingsError, "predict", model, *words)
+    assert sentence in refused(MtsegError, "predict", model, *words)
 
 
-def test_options_of_a_model_are_refused_for_a_project(project: Project):
-    words = ("predict", project.path, "a.tif", "--out", "o")
-    found = refused(SettingsError, *words)
-    assert "is a project, whose own images are predicted. Leave out IMAGES and" in found
+def test_options_for_images_are_refused_where_a_project_predicts_its_own(
+    project: Project,
+):
+    found = refused(SettingsError, "predict", project.path, "--out", "o", "--again")
+    assert found == (
+        f"'{project.path}' is a project, whose own images are predicted where no "
+        "others are named. Leave out --out and --again."
+    )
+
+
+def test_images_of_any_place_are_predicted_with_the_run_of_a_project(
+    project: Project, tmp_path: Path
+):
+    image = write_image(tmp_path / "images" / "a.tif", seed=9)
+    words = ("predict", project.path, image)
+    assert refused(SettingsError, *words) == (
+        "Images need a folder for the results, for example: mtseg predict "
+        f"{project.path} IMAGES --out results."
+    )
+    name = next(project.path.glob("runs/*")).name
+    done = run(*words, "--out", tmp_path / "o", "--run", name, "--json")
+    assert done.exit_code == 0, done.output
+    (found,) = json.loads(done.stdout)["predicted"]
+    assert found["image"] == "a.tif"
+    assert (tmp_path / "o" / "a_instances.tif").exists()
+    assert not (project.path / "predictions").exists()
+    own = refused(SettingsError, *words, "--out", tmp_path / "o", "--split", "test")
+    assert own == (
+        "The images that are named are predicted, not the project's. Leave out --split."
+    )
 
 
 def test_what_is_missing_is_named(project: Project, tmp_path: Path):
@@ -255,11 +332,12 @@ def test_an_exported_model_writes_what_it_says_of_images_into_one_table(
     words = ("predict", tmp_path / "m", *images, "--out", tmp_path / "o")
     done = run(*words)
     assert SAID in done.stderr
-    with (tmp_path / "o" / "image_answers.csv").open(newline="") as file:
+    with (tmp_path / "o" / "images.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["image"] for row in rows] == ["test", "train"]
-    assert rows[0] == {
+    told = {
         "image": "test",
+        "status": "done",
         "scene": "histology",
         "scene histology": "0.9300",
         "scene fluorescence": "0.0700",
@@ -267,7 +345,8 @@ def test_an_exported_model_writes_what_it_says_of_images_into_one_table(
         "disagreeing": "nucleus",
         "disagreement": "0.8700",
     }
-    (first, _) = json.loads(run(*words, "--json").stdout)["predicted"]
+    assert rows[0].items() >= told.items()
+    (first, _) = json.loads(run(*words, "--json", "--again").stdout)["predicted"]
     assert first["scene"] == "histology"
     assert first["scenes"] == {"histology": 0.93, "fluorescence": 0.07}
     assert first["present"] == {"nucleus": 0.87}
@@ -278,8 +357,9 @@ def test_an_exported_model_writes_what_it_says_of_images_into_one_table(
 def test_of_a_model_that_tells_nothing_nothing_is_said(model: Path, tmp_path: Path):
     words = ("predict", model, tmp_path / "test.tif", "--out", tmp_path / "o")
     assert "scene" not in run(*words).stderr
-    assert not (tmp_path / "o" / "image_answers.csv").exists()
-    (found,) = json.loads(run(*words, "--json").stdout)["predicted"]
+    columns = (tmp_path / "o" / "images.csv").read_text().splitlines()[0].split(",")
+    assert {"scene", "disagreeing", "doubt"}.isdisjoint(columns)
+    (found,) = json.loads(run(*words, "--json", "--again").stdout)["predicted"]
     assert (found["scene"], found["scenes"], found["present"]) == (None, {}, {})
     assert found["disagreement"] is None
 

@@ -8,7 +8,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-EXTRAS := medical,pyqt5,pyqt6,test-gui,docs
+# Tests that run at once, a thread each.
+JOBS ?= 2
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --benchmark-disable \
+  -n $(JOBS) --dist worksteal
+EXTRAS := cluster,export,medical,pyqt5,pyqt6,test-gui,docs
 # What Qt needs of the system, OpenGL in software, and a screen for tests.
 SYSTEM_PACKAGES := fonts-dejavu-core libdbus-1-3 libegl1 libfontconfig1 libgl1 \
   libgl1-mesa-dri libglib2.0-0 libopengl0 libxcb-cursor0 libxcb-icccm4 libxcb-image0 \
@@ -55,9 +59,8 @@ lint: install
 
 # Tests of the window run on both bindings.
 pytest: install
-	QT_API=pyqt5 PYTEST_QT_API=pyqt5 $(BIN)/python -m pytest --benchmark-disable
-	QT_API=pyqt6 PYTEST_QT_API=pyqt6 $(BIN)/python -m pytest --benchmark-disable \
-	  tests/gui
+	QT_API=pyqt5 PYTEST_QT_API=pyqt5 $(PYTEST)
+	QT_API=pyqt6 PYTEST_QT_API=pyqt6 $(PYTEST) tests/gui
 
 docs: install
 	$(BIN)/mkdocs build --strict

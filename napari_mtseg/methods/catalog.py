@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from napari_mtseg.domain.errors import SettingsError
+from napari_mtseg.domain.settings import describe
 from napari_mtseg.domain.training_settings import TrainingSettings
 
 
@@ -222,6 +223,13 @@ def settings_of(
     """
     named = named_settings(key, preset_name, variant, ndim=ndim)
     return settings_model(key).checked({**named, **values})
+
+
+def network_settings(key: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those settings of a method that its weights depend on."""
+    model = settings_model(key)
+    decisive = {about.name for about in describe(model) if about.network}
+    return {name: value for name, value in settings.items() if name in decisive}
 
 
 def load_method(key: str) -> Any:

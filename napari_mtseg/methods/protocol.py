@@ -1,5 +1,6 @@
 """What a method answers, so that one loop trains, predicts and grows with any."""
 
+import math
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -112,6 +113,54 @@ ALONE = Companions()
 """nothing beside the network that learns"""
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class BlockRule:
+    """How a method makes objects of an image that is too large to be seen at once.
+
+    Without a margin each block is interpreted alone, and pieces of a class that share a
+    face across blocks become one object: exactly what the whole image gives. With one,
+    each block is interpreted with so many pixels around it, and objects of two blocks
+    become one where they agree on what lies near their common face.
+    """
+
+    interpret: Callable[[Mapping[str, NDArray[Any]]], Prediction]
+    """as :meth:`Method.interpret`, of a block; drops no object for its size"""
+    margin: tuple[int, ...]
+    """pixels per axis that a block is widened by on each side; 0 without a margin"""
+    min_size: int = 0
+    """objects of fewer pixels are dropped when they are whole"""
+    only_largest: bool = False
+    """True if only the largest object of each class stays"""
+    missing_maps: tuple[str, ...] = ()
+    """own maps that need the whole image at once"""
+    refusal: str | None = None
+    """why objects cannot be made of blocks at all, a sentence; None if they can"""
+
+    @property
+    def is_exact(self) -> bool:
+        """True if the objects are those of the whole image."""
+        return not any(self.margin)
+
+
+def block_margin(spacing: tuple[float, ...], *, reach: int) -> tuple[int, ...]:
+    """Return a margin of equal width in all directions, pixels per axis.
+
+    Parameters
+    ----------
+    spacing : tuple of float
+        Voxel size along ([Z,] Y, X).
+    reach : int
+        Of the finest axis, pixels.
+
+    Examples
+    --------
+    >>> block_margin((4.0, 1.0, 1.0), reach=30)
+    (8, 30, 30)
+    """
+    finest = min(spacing)
+    return tuple(math.ceil(reach * finest / size) for size in spacing)
+
+
 class Method(Protocol):
     """One of the methods, for one task."""
 
@@ -214,6 +263,10 @@ class Method(Protocol):
 
         ``outputs`` are (classes, [Z,] Y, X) by the names that ``forward`` uses.
         """
+        ...
+
+    def block_rule(self) -> BlockRule:
+        """Tell how to make objects of an image block by block."""
         ...
 
     def grow(

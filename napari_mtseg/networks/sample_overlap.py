@@ -1,6 +1,5 @@
 """How much the answers of a network share, counted window by window."""
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_mtseg.geometry.tiles import Slices, Window
+from napari_mtseg.geometry.tiles import Slices
 
 BACKGROUND = 0
 """class that is no part of the overlap"""
@@ -152,50 +151,3 @@ def intersections(answers: Sequence[Tensor], *, n_outputs: int) -> NDArray[np.in
             shared = (is_class @ is_class.T).round()
             found[k - 1] += shared.cpu().numpy().astype(np.int64)
     return found
-
-
-def owned_parts(windows: Sequence[Window]) -> tuple[Slices, ...]:
-    """Return which part of each window is its own, so that each pixel counts once.
-
-    Parameters
-    ----------
-    windows : sequence of Window
-        All windows of an image, a grid of them.
-
-    Returns
-    -------
-    tuple of Slices
-        Of the image, in the order of ``windows``: what a window writes; where blended
-        windows overlap, the overlap is cut in the middle.
-    """
-    axes = range(len(windows[0].write))
-    own = [_cut_in_the_middle({_ends(w.write[axis]) for w in windows}) for axis in axes]
-    return tuple(
-        tuple(own[axis][_ends(part)] for axis, part in enumerate(window.write))
-        for window in windows
-    )
-
-
-def within_window(part: Slices, window: Window) -> Slices:
-    """Return a part of the image in coordinates of a window."""
-    return tuple(
-        slice(one.start - read.start, one.stop - read.start)
-        for one, read in zip(part, window.read, strict=True)
-    )
-
-
-def _ends(part: slice) -> tuple[int, int]:
-    return part.start, part.stop
-
-
-def _cut_in_the_middle(spans: set[tuple[int, int]]) -> dict[tuple[int, int], slice]:
-    """Return what each of the spans that cover an axis owns."""
-    in_order = sorted(spans)
-    cuts = [
-        (following[0] + one[1]) // 2 for one, following in itertools.pairwise(in_order)
-    ]
-    starts, stops = [in_order[0][0], *cuts], [*cuts, in_order[-1][1]]
-    return {
-        span: slice(start, stop)
-        for span, start, stop in zip(in_order, starts, stops, strict=True)
-    }

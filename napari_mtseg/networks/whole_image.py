@@ -1,6 +1,8 @@
 """What heads that answer for the input as a whole say of an image in windows."""
 
 import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,28 +11,45 @@ from napari_mtseg.geometry.tiles import Window
 from napari_mtseg.networks.windowed_network import WindowedNetwork
 
 
-class WholeImage:
-    """What the heads for the input as a whole say of an image, window by window."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Said:
+    """What the heads for the input as a whole say of one window."""
 
-    def __init__(self, network: WindowedNetwork) -> None:
-        self._network = network
-        self._said: dict[str, list[NDArray[np.float32]]] = {
-            name: [] for name in network.image_heads
-        }
-        self._areas: list[int] = []
+    number: int
+    """of the window"""
+    area: int
+    """pixels that it writes"""
+    answers: Mapping[str, NDArray[np.float32]]
+    """(channels,) by head"""
 
-    def hear(self, answers: dict[str, NDArray[np.float32]], window: Window) -> None:
-        """Take the answers for one window out of those of its pixels."""
-        for name, said in self._said.items():
-            said.append(answers.pop(name))
-        self._areas.append(math.prod(part.stop - part.start for part in window.write))
 
-    def answers(self) -> dict[str, NDArray[np.float32]]:
-        """Return (channels,) by head for the image."""
-        return {name: self._joined(name) for name in self._said}
+def taken_answers(
+    network: WindowedNetwork, answers: dict[str, NDArray[np.float32]], window: Window
+) -> Said:
+    """Take the answers for a window as a whole out of those of its pixels."""
+    return Said(
+        number=window.number,
+        area=math.prod(part.stop - part.start for part in window.write),
+        answers={name: answers.pop(name) for name in network.image_heads},
+    )
 
-    def _joined(self, name: str) -> NDArray[np.float32]:
-        said = np.stack(self._said[name])
-        if self._network.activations.get(name) == "sigmoid":
-            return np.asarray(said.max(axis=0))
-        return np.average(said, axis=0, weights=self._areas).astype(np.float32)
+
+def joined_answers(
+    network: WindowedNetwork, said: Sequence[Said]
+) -> dict[str, NDArray[np.float32]]:
+    """Return (channels,) by head for an image, from all of its windows.
+
+    With a sigmoid, which tells whether something occurs, the largest; else the mean
+    by area.
+    """
+    in_order = sorted(said, key=lambda one: one.number)
+    areas = [one.area for one in in_order]
+    joined = {}
+    for name in network.image_heads:
+        answers = np.stack([one.answers[name] for one in in_order])
+        if network.activations.get(name) == "sigmoid":
+            joined[name] = np.asarray(answers.max(axis=0))
+        else:
+            mean = np.average(answers, axis=0, weights=areas)
+            joined[name] = mean.astype(np.float32)
+    return joined

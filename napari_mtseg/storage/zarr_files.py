@@ -5,6 +5,7 @@ has them.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,28 @@ def _multiscale(path: Path, group: Any) -> StoredArray:
             if letter in "ZYX"
         }
     )
-    return _stored(path, group[level["path"]], letters, sizes, unit)
+    stored = _stored(path, group[level["path"]], letters, sizes, unit)
+    names = [each["path"] for each in image["datasets"][1:]]
+    return replace(stored, load_coarser=lambda: _pyramid(stored.shape, group, names))
+
+
+def _pyramid(
+    shape: tuple[int, ...], group: Any, names: Sequence[str]
+) -> tuple[Any, ...]:
+    """Return the levels as far as each has fewer pixels than the one before it."""
+    found = []
+    for name in names:
+        try:
+            level = group[name]
+        except DECODER_ERRORS:
+            break
+        if len(level.shape) != len(shape) or level.shape == shape:
+            break
+        if not all(0 < a <= b for a, b in zip(level.shape, shape, strict=True)):
+            break
+        found.append(level)
+        shape = level.shape
+    return tuple(found)
 
 
 def _stored(

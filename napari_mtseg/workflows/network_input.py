@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from napari_mtseg.batches.normalisation import Normalisation, normalisation_of
+from napari_mtseg.domain.annotation import Box
 from napari_mtseg.domain.errors import ImageError
 from napari_mtseg.domain.project import Colour
 from napari_mtseg.storage.colour_modes import in_colour_mode
+from napari_mtseg.storage.lazy_pixels import CroppedPixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +56,20 @@ class CheckedNormalisation:
             raise ImageError(_not_finite(self._name))
         self._low, self._high = min(self._low, low), max(self._high, high)
         return self._normalise(pixels)
+
+    @property
+    def normalise(self) -> Normalisation:
+        """What is done to each window."""
+        return self._normalise
+
+    @property
+    def seen(self) -> tuple[float, float]:
+        """Lowest and highest intensity of all windows so far."""
+        return self._low, self._high
+
+    def see(self, low: float, high: float) -> None:
+        """Take note of what other windows hold, which were normalised elsewhere."""
+        self._low, self._high = min(self._low, low), max(self._high, high)
 
     def check_contrast(self) -> None:
         """Refuse an image whose pixels, all seen by now, are all equal."""
@@ -114,6 +130,11 @@ class NormalisedPixels:
             If that part of the file is damaged, or holds NaN or infinite values.
         """
         return self.normalise(self.pixels[index])
+
+    def inside(self, box: Box) -> "NormalisedPixels":
+        """Return a box of the image, normalised as the whole is; nothing is read."""
+        part = cast("NDArray[np.generic]", CroppedPixels(self.pixels.pixels, box))
+        return NormalisedPixels(NetworkPixels(part, self.pixels.colour), self.normalise)
 
     def __array__(
         self, dtype: DTypeLike | None = None, copy: bool | None = None

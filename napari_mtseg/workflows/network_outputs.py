@@ -7,14 +7,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_mtseg.geometry.tiles import Slices, WindowGrid
 from napari_mtseg.networks.inference import (
-    SliceableImage,
     WindowsInfo,
     apply_in_windows,
+    planned_windows,
 )
+from napari_mtseg.networks.part_inference import PartAnswers, part_answers
 from napari_mtseg.networks.prepared import prepared_for_inference
 from napari_mtseg.networks.sample_overlap import SampleOverlap
 from napari_mtseg.networks.samples import Ensemble, MonteCarloDropout, Samples
+from napari_mtseg.networks.whole_image import Said, joined_answers
+from napari_mtseg.networks.window_answer import (
+    SliceableImage,
+    WindowAnswer,
+    window_answer,
+)
 from napari_mtseg.networks.windowed_network import WindowedNetwork
 
 GIB = 2**30
@@ -87,6 +95,16 @@ class Predictor:
         return "one pass" if self._samples is None else self._samples.description
 
     @property
+    def heads(self) -> dict[str, int]:
+        """Channels by head that answers for every pixel."""
+        return dict(self._network.head_channels)
+
+    @property
+    def image_heads(self) -> dict[str, int]:
+        """Channels by head that answers for the image as a whole."""
+        return dict(self._network.image_heads)
+
+    @property
     def overlap(self) -> SampleOverlap | None:
         """What several answers for the last image have in common; None of one."""
         return None if self.info is None else self.info.overlap
@@ -120,3 +138,51 @@ class Predictor:
             samples=self._samples,
         )
         return maps
+
+    def grid(self, pixels: SliceableImage) -> WindowGrid:
+        """Return the windows that an image ``(C, [Z,] Y, X)`` is answered in."""
+        return planned_windows(self._answer(pixels, None), self._budget)
+
+    def of_part(
+        self,
+        pixels: SliceableImage,
+        grid: WindowGrid,
+        part: Slices,
+        *,
+        inner: Slices,
+        normalise: Callable[[NDArray[Any]], NDArray[np.float32]] | None = None,
+    ) -> PartAnswers:
+        """Return what :meth:`__call__` says of a part of an image, and no more.
+
+        Parameters
+        ----------
+        pixels : (C, [Z,] Y, X)
+            The whole image; only what the part needs is read.
+        grid : WindowGrid
+            Of :meth:`grid`, or of that of an equal predictor.
+        part, inner : Slices
+            As in :func:`~napari_mtseg.networks.part_inference.part_answers`.
+        normalise : callable, optional
+            Applied to what is read of each window.
+        """
+        answer = self._answer(pixels, normalise)
+        return part_answers(answer, grid, part, inner=inner)
+
+    def joined(self, said: Sequence[Said]) -> dict[str, NDArray[np.float32]]:
+        """Return what all windows together say of the image as a whole, by head."""
+        return joined_answers(self._network, said)
+
+    def _answer(
+        self,
+        pixels: SliceableImage,
+        normalise: Callable[[NDArray[Any]], NDArray[np.float32]] | None,
+    ) -> WindowAnswer:
+        return window_answer(
+            self._network,
+            pixels,
+            device=self._device,
+            outputs=tuple(self._network.head_channels),
+            normalise=normalise,
+            between=self._between_windows,
+            samples=self._samples,
+        )

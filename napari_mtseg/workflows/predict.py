@@ -4,7 +4,7 @@ import math
 import warnings
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import psutil
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from napari_mtseg.domain.errors import MemoryShortageError
 from napari_mtseg.domain.image import Image, ImageInfo
 from napari_mtseg.domain.prediction import Prediction
+from napari_mtseg.methods.protocol import Method
 from napari_mtseg.storage.model_info import ModelInfo
 from napari_mtseg.workflows.array_image import SliceableArray, image_of_array
 from napari_mtseg.workflows.derived_maps import (
@@ -26,6 +27,7 @@ from napari_mtseg.workflows.derived_maps import (
 from napari_mtseg.workflows.devices import best_device, gib, is_out_of_memory
 from napari_mtseg.workflows.ensemble import check_has_dropout, ensemble_of
 from napari_mtseg.workflows.image_fit import check_fits, voxel_notices
+from napari_mtseg.workflows.model_fingerprint import fingerprint_of
 from napari_mtseg.workflows.network_input import (
     CheckedNormalisation,
     NetworkPixels,
@@ -111,6 +113,11 @@ class Model:
         return {i: c.name for i, c in enumerate(self.info.classes, start=1)}
 
     @property
+    def class_colours(self) -> dict[int, str]:
+        """Class -> '#rrggbb', from 1."""
+        return {i: c.colour for i, c in enumerate(self.info.classes, start=1)}
+
+    @property
     def uncertainty_from(self) -> str:
         """Which answers the uncertainty comes from, in words."""
         return self._predictor.description
@@ -119,6 +126,12 @@ class Model:
     def is_sampled(self) -> bool:
         """True if each image is answered several times."""
         return self._uncertainty.kind != "one-pass"
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256, in hex, of all that the answers depend on."""
+        networks = (self._network, *self._members)
+        return fingerprint_of(self.info, networks, self._uncertainty)
 
     @property
     def derived_maps(self) -> tuple[str, ...]:
@@ -215,12 +228,29 @@ class Model:
         """Return what the user should know before this image is predicted."""
         return voxel_notices(image, self.info)
 
+    @property
+    def method(self) -> Method:
+        """The method, as it was set."""
+        return self._method
+
+    @property
+    def predictor(self) -> Predictor:
+        """The network, which answers for whole images and parts of them."""
+        return self._predictor
+
+    @property
+    def memory(self) -> float:
+        """GiB that the network may take for one window."""
+        return self._memory
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        """What predicting at once takes of the memory per pixel of an image."""
+        per_pixel = 4 * sum(self._predictor.heads.values()) + BYTES_PER_PIXEL
+        return per_pixel + SAMPLED_BYTES_PER_PIXEL * self.is_sampled
+
     def _check_memory(self, image: Image) -> None:
-        heads = cast("dict[str, int]", self._network.head_channels)
-        per_pixel = 4 * sum(heads.values()) + BYTES_PER_PIXEL
-        if self.is_sampled:
-            per_pixel += SAMPLED_BYTES_PER_PIXEL
-        needed = math.prod(image.info.spatial_shape) * per_pixel
+        needed = math.prod(image.info.spatial_shape) * self.bytes_per_pixel
         free = int(psutil.virtual_memory().available)
         if needed > free:
             raise MemoryShortageError(

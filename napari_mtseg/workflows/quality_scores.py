@@ -55,7 +55,7 @@ def with_scores(
     band = outline_band(objects, spacing=spacing)
     sums = region_sums(probabilities, uncertainty, objects, band)
     scores = image_scores(sums, probabilities, uncertainty, expected=expected)
-    scores |= _scores_of_answers(
+    scores |= scores_of_answers(
         overlap, is_missing=expected and not sums.n_objects.any()
     )
     columns = object_scores(
@@ -103,12 +103,17 @@ def with_descriptor(
     return replace(prediction, descriptor=descriptor)
 
 
-def _scores_of_answers(
+def scores_of_answers(
     overlap: SampleOverlap | None, *, is_missing: bool
 ) -> dict[str, Any]:
     """Return how far several answers differ; nothing of one.
 
-    ``is_missing`` is True where objects were expected and none was found.
+    Parameters
+    ----------
+    overlap : SampleOverlap or None
+        What the answers have in common.
+    is_missing : bool
+        True where objects were expected and none was found.
     """
     if overlap is None:
         return {}

@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 
-from napari_mtseg.geometry.tiles import blended_windows, windows
+from napari_mtseg.geometry.tiles import WindowGrid, within
 from napari_mtseg.networks import sample_overlap
 from napari_mtseg.networks.blocks import seeded
 from napari_mtseg.networks.inference import apply_in_windows
@@ -15,8 +15,6 @@ from napari_mtseg.networks.sample_overlap import (
     SampleOverlap,
     intersections,
     most_probable_class,
-    owned_parts,
-    within_window,
 )
 from napari_mtseg.networks.samples import Ensemble, MonteCarloDropout
 from napari_mtseg.networks.unet import UNet
@@ -96,17 +94,21 @@ def test_pixels_are_counted_exactly_in_parts_of_any_size(answers, at_once):
     st.booleans(),
 )
 def test_each_pixel_is_owned_by_one_window_that_reads_it(shape, tile, is_blended):
-    if is_blended:
-        found = blended_windows(shape, tile=(tile, tile), multiple=(4, 2))
-    else:
-        found = windows(shape, tile=(tile, tile), halo=(3, 2), multiple=(4, 2))
+    grid = WindowGrid(
+        mode="blended" if is_blended else "exact",
+        shape=shape,
+        tile=(tile, tile),
+        halo=(3, 2),
+        multiple=(4, 2),
+    )
     owners = np.zeros(shape, int)
-    for window, own in zip(found, owned_parts(found), strict=True):
+    for window in grid.windows():
+        own = window.own
         owners[own] += 1
         inside = zip(own, window.read, strict=True)
         assert all(w.start <= o.start <= o.stop <= w.stop for o, w in inside)
         numbers = np.arange(np.prod(shape)).reshape(shape)
-        part = within_window(own, window)
+        part = within(own, window.read)
         assert (numbers[window.read][part] == numbers[own]).all()
     assert (owners == 1).all()
 

@@ -22,16 +22,14 @@ from napari_mtseg.storage.model_folder import load_model_folder, save_model
 from napari_mtseg.storage.prediction_files import load_prediction
 from napari_mtseg.storage.project import Project
 from napari_mtseg.workflows import predict as predict_module
+from napari_mtseg.workflows.batch import predict_files
+from napari_mtseg.workflows.batch_file import BatchChoices
 from napari_mtseg.workflows.export import export_model
+from napari_mtseg.workflows.image_outcome import ImageOutcome
 from napari_mtseg.workflows.map_choice import MAPS, maps_of
 from napari_mtseg.workflows.network_outputs import Predictor
 from napari_mtseg.workflows.predict import Model, load_model
-from napari_mtseg.workflows.predict_images import (
-    ImageOutcome,
-    images_of_split,
-    predict_files,
-    predict_project,
-)
+from napari_mtseg.workflows.predict_images import images_of_split, predict_project
 from napari_mtseg.workflows.prediction_paths import input_files
 from napari_mtseg.workflows.runs import task_of
 from tests.tiny_run import SETTINGS, tiny_project, tiny_run, write_image
@@ -70,7 +68,7 @@ def same(one: Prediction, other: Prediction) -> bool:
 def outcomes(
     model: Model, files: list[Path], out: Path, **choices
 ) -> list[ImageOutcome]:
-    return list(predict_files(model, files, out, **choices))
+    return list(predict_files(model, files, out, choices=BatchChoices(**choices)))
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -354,11 +352,11 @@ def test_files_and_folders_are_predicted_each_once(model: Model, tmp_path: Path)
     assert files == [one, two]
     done = outcomes(model, files, tmp_path / "out", maps=MAPS)
     assert [o.name for o in done] == ["1.tif", "2.tif"]
-    written = {f.name for f in (tmp_path / "out").iterdir()}
+    of_all = {"batch.jsonl", "images.csv", "report.html", ".lock"}
+    written = {f.name for f in (tmp_path / "out").iterdir()} - of_all
     assert written == {f.name for o in done for f in o.files}
-    assert written == {f"{n}_{m}.tif" for n in (1, 2) for m in MAPS} | {
-        f"{n}_objects.csv" for n in (1, 2)
-    }
+    names = [*(f"{m}.tif" for m in MAPS), "objects.csv", "overview.png"]
+    assert written == {f"{n}_{name}" for n in (1, 2) for name in names}
 
 
 @pytest.mark.parametrize(
@@ -443,7 +441,7 @@ def test_a_bad_file_does_not_stop_the_others(model: Model, tmp_path: Path):
 
 def test_channels_of_the_files_can_be_chosen(model: Model, tmp_path: Path):
     file = write_image(tmp_path / "c.tif", (24, 20, 3), photometric="rgb")
-    (done,) = outcomes(model, [file], tmp_path / "out", channels=[1])
+    (done,) = outcomes(model, [file], tmp_path / "out", channels=(1,))
     assert done.error is None
 
 
@@ -453,7 +451,7 @@ def test_a_full_disk_stops_at_once(
     def full(*args: object, **kwargs: object) -> None:
         raise StorageError("The disk is full.")
 
-    monkeypatch.setattr("napari_mtseg.workflows.predict_images.write_results", full)
+    monkeypatch.setattr("napari_mtseg.workflows.batch_file.write_results", full)
     with pytest.raises(StorageError):
         outcomes(model, [tmp_path / "train.tif"] * 2, tmp_path / "out")
 
@@ -468,14 +466,14 @@ def test_an_unknown_map_is_named_before_anything_is_predicted(
 ):
     model = load_model(tiny_run(project, method="recursive_approximation"))
     with pytest.raises(SettingsError) as caught:
-        outcomes(model, [tmp_path / "train.tif"], tmp_path / "out", maps=["colours"])
+        outcomes(model, [tmp_path / "train.tif"], tmp_path / "out", maps=("colours",))
     assert str(caught.value) == (
         "This model has no map 'colours'. Choose from: classes, instances, "
         "probabilities, contours, distance, uncertainty, approximation, segmentation."
     )
     assert not (tmp_path / "out").exists()
     with pytest.raises(SettingsError, match=r"No map was chosen. Choose from: classes"):
-        outcomes(model, [], tmp_path / "out", maps=[])
+        outcomes(model, [], tmp_path / "out", maps=())
 
 
 def test_the_map_of_another_method_is_an_error_of_the_caller(model: Model):

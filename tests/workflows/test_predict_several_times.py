@@ -15,9 +15,11 @@ from napari_mtseg.methods.catalog import CATALOG
 from napari_mtseg.storage.prediction_files import load_prediction
 from napari_mtseg.storage.project import Project
 from napari_mtseg.workflows import predict as predict_module
+from napari_mtseg.workflows.batch import predict_files
+from napari_mtseg.workflows.batch_file import BatchChoices
 from napari_mtseg.workflows.map_choice import checked_maps, maps_of
 from napari_mtseg.workflows.predict import Model, load_model
-from napari_mtseg.workflows.predict_images import predict_files, predict_project
+from napari_mtseg.workflows.predict_images import predict_project
 from napari_mtseg.workflows.uncertainty_source import UncertaintySource
 from tests.tiny_run import tiny_project, tiny_run
 
@@ -125,13 +127,14 @@ def test_doubt_is_written_for_other_programs(project: Project, tmp_path: Path):
     model = with_dropout(project)
     assert set(maps_of(model)) >= SAMPLED
     files = [tmp_path / "test.tif", tmp_path / "train.tif"]
-    done = list(predict_files(model, files, tmp_path / "o", maps=["variance"]))
+    choices = BatchChoices(maps=("variance",))
+    done = list(predict_files(model, files, tmp_path / "o", choices=choices))
     assert [d.error for d in done] == [None, None]
     assert {d.uncertainty_from for d in done} == {"4 passes with dropout"}
     found = model.predict(noise(24, 20))
     written = tifffile.imread(tmp_path / "o" / "test_variance.tif")
     assert written.shape == found.classes.shape
-    with (tmp_path / "o" / "image_answers.csv").open(newline="") as file:
+    with (tmp_path / "o" / "images.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(r["image"], r["doubt"]) for r in rows] == [
         (d.name.removesuffix(".tif"), f"{d.whole.doubt:.4f}") for d in done

@@ -34,7 +34,14 @@ from napari_mtseg.losses.masked import (
 )
 from napari_mtseg.methods.baseline.settings import BaselineSettings
 from napari_mtseg.methods.fixed_labels import FixedLabels
-from napari_mtseg.methods.protocol import ALONE, Companions, Readiness, Stage, Task
+from napari_mtseg.methods.protocol import (
+    ALONE,
+    BlockRule,
+    Companions,
+    Readiness,
+    Stage,
+    Task,
+)
 from napari_mtseg.networks.unet import UNet
 from napari_mtseg.targets.class_map import image_targets, taught_classes
 from napari_mtseg.targets.paint_summary import (
@@ -166,6 +173,16 @@ class Baseline(FixedLabels):
     def interpret(self, outputs: Mapping[str, NDArray[Any]]) -> Prediction:
         """Most probable class per pixel; connected regions are objects."""
         return most_probable(outputs["segmentation"], min_size=self.settings.min_size)
+
+    def block_rule(self) -> BlockRule:
+        """Join what is connected: exact."""
+        s = self.settings
+        whole = Baseline(s.changed({"min_size": 0}), self.task)
+        return BlockRule(
+            interpret=whole.interpret,
+            margin=(0,) * self.task.ndim,
+            min_size=s.min_size,
+        )
 
 
 def _with_full_only(annotation: Annotation) -> Annotation:

@@ -23,7 +23,7 @@ class BaselineSettings(PathwaySettings):
     """Weight of the Dice loss beside the cross entropy."""
     class_weighting: bool = setting(False, source="ours")
     """Make rare classes count more."""
-    slope: float = setting(0.01, ge=0, le=1, step=0.01, source="ours")
+    slope: float = setting(0.01, ge=0, le=1, step=0.01, source="ours", network=True)
     """Slope of the leaky ReLU below zero."""
     min_size: int = setting(0, ge=0, le=1_000_000, step=1, source="ours", unit="pixels")
     """Smaller predicted objects are dropped."""

@@ -62,6 +62,7 @@ from napari_mtseg.methods.fixed_labels import FixedLabels
 from napari_mtseg.methods.protocol import (
     ALONE,
     Adversary,
+    BlockRule,
     Companions,
     Readiness,
     Stage,
@@ -208,6 +209,17 @@ class CrossTask(FixedLabels):
         scale = s.reach if s.distance_norm == "trunc" else 1.0
         return replace(
             found, maps={"shape_distance": (scale * nearest).astype(np.float16)}
+        )
+
+    def block_rule(self) -> BlockRule:
+        """Join what is connected: exact, the choice of the largest included."""
+        s = self.settings
+        whole = CrossTask(s.changed({"min_size": 0, "largest": False}), self.task)
+        return BlockRule(
+            interpret=whole.interpret,
+            margin=(0,) * self.task.ndim,
+            min_size=s.min_size,
+            only_largest=s.largest,
         )
 
     def _mask_losses(self, logits: Tensor, batch: Batch) -> dict[str, Tensor]:

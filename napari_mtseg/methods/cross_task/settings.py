@@ -13,7 +13,7 @@ class CrossTaskSettings(TrainingSettings):
         6000, ge=1, le=1_000_000, step=10, source="code", unit="steps", simple=True
     )
     """Optimiser steps."""
-    distance: bool = setting(True, source="paper", simple=True)
+    distance: bool = setting(True, source="paper", simple=True, network=True)
     """Learn the signed distance to the outline beside the mask."""
     cross: bool = setting(True, source="paper", simple=True)
     """Let mask and distance map agree, on images without paint too."""
@@ -27,7 +27,7 @@ class CrossTaskSettings(TrainingSettings):
     teacher: bool = setting(False, source="code")
     """Let the mask agree with that of the running average where this is sure
     (UA-MT)."""
-    decoders: Literal[1, 2] = setting(2, source="ours")
+    decoders: Literal[1, 2] = setting(2, source="ours", network=True)
     """2 gives the distance map a decoder of its own, as the text has it; 1 shares one,
     as the code of DTC and SASSNet does."""
     steepness: float = setting(1500.0, gt=0, le=100_000, step=50, source="code")
@@ -84,10 +84,12 @@ class CrossTaskSettings(TrainingSettings):
     min_size: int = setting(0, ge=0, le=1_000_000, step=1, source="ours", unit="pixels")
     """Smaller predicted objects are dropped."""
     base_channels: int = setting(
-        16, ge=1, le=512, step=1, source="code", unit="channels"
+        16, ge=1, le=512, step=1, source="code", unit="channels", network=True
     )
     """Channels of the first level of the network; each level doubles them."""
-    levels: int = setting(5, ge=2, le=5, step=1, source="code", unit="levels")
+    levels: int = setting(
+        5, ge=2, le=5, step=1, source="code", unit="levels", network=True
+    )
     """Resolution levels of the V-Net."""
     dropout: float = setting(0.5, ge=0, lt=1, step=0.05, source="code", unit="share")
     """Share of feature maps that are dropped at random while training, and in the

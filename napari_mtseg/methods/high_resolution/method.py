@@ -33,7 +33,15 @@ from napari_mtseg.methods.fixed_labels import FixedLabels
 from napari_mtseg.methods.high_resolution.architecture import network_of
 from napari_mtseg.methods.high_resolution.readiness import adapted, readiness
 from napari_mtseg.methods.high_resolution.settings import HighResolutionSettings
-from napari_mtseg.methods.protocol import ALONE, Companions, Readiness, Stage, Task
+from napari_mtseg.methods.protocol import (
+    ALONE,
+    BlockRule,
+    Companions,
+    Readiness,
+    Stage,
+    Task,
+    block_margin,
+)
 from napari_mtseg.targets.boundary_maps import difficulty_map
 from napari_mtseg.targets.boundary_targets import boundary_target, difficulty_target
 from napari_mtseg.targets.class_map import image_targets, taught_classes
@@ -41,6 +49,10 @@ from napari_mtseg.targets.nuclei_maps import nuclei_targets
 from napari_mtseg.targets.paint_summary import PaintSummary
 
 NUCLEI_HEADS = ("border", "marker")
+
+BLOCK_REACH = {2: 128, 3: 32}
+"""pixels around a block in which islands and nuclei are seen whole, by the number of
+axes (ours)"""
 
 POWERS = {"frequency": 1.0, "root": 0.5}
 """class weighting -> power of the frequency by which a class counts less"""
@@ -175,6 +187,26 @@ class HighResolution(FixedLabels):
             instances=instances,
             class_of=class_of,
             maps=maps,
+        )
+
+    def block_rule(self) -> BlockRule:
+        """Join what is connected: exact; a margin for islands and nuclei.
+
+        An island is filled as on the whole image if the object around it, and a
+        nucleus is cut as there if the body that it lies in, is smaller than the
+        margin. The difficulty map needs joined objects and is not to be had.
+        """
+        s, ndim = self.settings, self.task.ndim
+        margin = (0,) * ndim
+        if s.nuclei or s.fill_islands:
+            margin = block_margin(self.task.spacing, reach=BLOCK_REACH[ndim])
+        changed = s.changed({"min_size": 0, "difficulty": False})
+        whole = HighResolution(changed, self.task)
+        return BlockRule(
+            interpret=whole.interpret,
+            margin=margin,
+            min_size=s.min_size,
+            missing_maps=("difficulty",) if s.difficulty else (),
         )
 
     def _segmentation_loss(

@@ -29,30 +29,37 @@ class HighResolutionSettings(TrainingSettings):
     )
     """Optimiser steps."""
     base_channels: int = setting(
-        24, ge=1, le=512, step=1, source="derived", unit="channels"
+        24, ge=1, le=512, step=1, source="derived", unit="channels", network=True
     )
     """Channels of the first level of the network; each level doubles them. Of a
     ResNet or DenseNet, those of the decoder's last level; of DeepMedic and DenseSeg,
     those of the first convolution."""
-    network: Network = setting("distilling", source="paper")
+    network: Network = setting("distilling", source="paper", network=True)
     """The paper's encoder-decoder with dense blocks and side channels; dilated
     convolutions at full resolution alone; or a network that it compares with. Of
     these the U-Net, the ResNets and the DenseNet take the pathway if one is set."""
     pathway: int = setting(
-        3, ge=0, le=4, step=1, source="paper", unit="stage", zero="none"
+        3, ge=0, le=4, step=1, source="paper", unit="stage", zero="none", network=True
     )
     """Stage of the encoder from which a high-resolution pathway leads to the decoder;
     0 for none. Stage 1 has full resolution."""
     pathway_width: int = setting(
-        0, ge=0, le=512, step=1, source="derived", unit="channels", zero="automatic"
+        0,
+        ge=0,
+        le=512,
+        step=1,
+        source="derived",
+        unit="channels",
+        zero="automatic",
+        network=True,
     )
     """Channels of the pathway; 0 takes the paper's for its stage."""
-    dilation: Literal["2,4", "3,5"] = setting("2,4", source="ours")
+    dilation: Literal["2,4", "3,5"] = setting("2,4", source="ours", network=True)
     """The two dilations of the nine residual blocks; for dilated networks the
     paper's."""
-    dilated_blocks: Literal[6, 9] = setting(9, source="paper")
+    dilated_blocks: Literal[6, 9] = setting(9, source="paper", network=True)
     """Residual blocks of the dilated network."""
-    contour: bool = setting(True, source="paper", simple=True)
+    contour: bool = setting(True, source="paper", simple=True, network=True)
     """Learn a smooth map of the boundaries as well."""
     contour_weight: float = setting(1.0, ge=0, le=100, step=0.1, source="paper")
     """Weight of the boundary map's loss (the paper's alpha)."""
@@ -82,7 +89,7 @@ class HighResolutionSettings(TrainingSettings):
     """Standard deviation of the difficulty map (the paper's delta 2)."""
     deep_supervision: float = setting(0.5, ge=0, le=100, step=0.1, source="ours")
     """Weight of the segmentation loss at the end of the pathway."""
-    nuclei: bool = setting(False, source="code", simple=True)
+    nuclei: bool = setting(False, source="code", simple=True, network=True)
     """Learn the border and the core of each object too, and separate touching objects
     by a watershed from the cores."""
     border_width: float = setting(
@@ -91,7 +98,7 @@ class HighResolutionSettings(TrainingSettings):
     """Width of the border in nuclei mode."""
     min_marker: int = setting(5, ge=1, le=100_000, step=1, source="code", unit="pixels")
     """Smaller cores are not believed in nuclei mode."""
-    slices: Literal[1, 3, 5, 7, 9] = setting(1, source="paper")
+    slices: Literal[1, 3, 5, 7, 9] = setting(1, source="paper", network=True)
     """Neighbouring planes of a volume that a 2D network sees as channels; 1 sees a
     volume in 3D. Patches are as deep."""
     dropout_place: Literal["stages", DropoutPlace] = setting(  # type: ignore[assignment]

@@ -29,7 +29,14 @@ from napari_mtseg.losses.regression import interval_loss
 from napari_mtseg.methods.fixed_labels import FixedLabels
 from napari_mtseg.methods.joint_shape.readiness import readiness
 from napari_mtseg.methods.joint_shape.settings import JointShapeSettings
-from napari_mtseg.methods.protocol import ALONE, Companions, Readiness, Stage, Task
+from napari_mtseg.methods.protocol import (
+    ALONE,
+    BlockRule,
+    Companions,
+    Readiness,
+    Stage,
+    Task,
+)
 from napari_mtseg.networks.joint_unet import JointUNet, joint_pools
 from napari_mtseg.targets.class_map import image_targets, taught_classes
 from napari_mtseg.targets.contour_map import contour_radius, contour_target
@@ -172,6 +179,22 @@ class JointShape(FixedLabels):
             instances=instances,
             class_of=class_of,
             maps=maps,
+        )
+
+    def block_rule(self) -> BlockRule:
+        """Join what is connected: exact; no ellipses, which need the whole image."""
+        s = self.settings
+        refusal = (
+            "This model draws each class as one ellipse that fits the whole image "
+            "(ellipses=true), which cannot be done in blocks. Predict the image whole, "
+            "or a smaller copy of it."
+        )
+        whole = JointShape(s.changed({"min_size": 0}), self.task)
+        return BlockRule(
+            interpret=whole.interpret,
+            margin=(0,) * self.task.ndim,
+            min_size=s.min_size,
+            refusal=refusal if s.ellipses and self.task.ndim == 2 else None,
         )
 
     def _balance(self, target: Tensor, n_classes: int) -> Tensor | None:

@@ -15,13 +15,15 @@ class JointShapeSettings(PathwaySettings):
         2000, ge=1, le=1_000_000, step=10, source="ours", unit="steps", simple=True
     )
     """Optimiser steps."""
-    variant: Variant = setting("mask+distance", source="paper", simple=True)
+    variant: Variant = setting(
+        "mask+distance", source="paper", simple=True, network=True
+    )
     """What is learned: the mask alone, or with its contour, its distance map, or
     both."""
-    decoders: Literal[1, 2] = setting(1, source="paper")
+    decoders: Literal[1, 2] = setting(1, source="paper", network=True)
     """1 as the paper proposes, with all heads on one decoder; 2 gives the shapes a
     decoder of their own, as the networks it is compared with."""
-    distance: Literal["D1", "D2", "D3"] = setting("D3", source="paper")
+    distance: Literal["D1", "D2", "D3"] = setting("D3", source="paper", network=True)
     """Distance to the boundary: outside only (D1), on both sides (D2), or negative
     inside (D3)."""
     distance_norm: Literal["sym", "minmax", "trunc"] = setting("trunc", source="ours")
@@ -46,11 +48,11 @@ class JointShapeSettings(PathwaySettings):
     class_weighting: Literal["auto", "on", "off"] = setting("auto", source="ours")
     """Make rare classes and rare contours count more; 'auto' does so unless every
     image has a full mask, since strokes cover classes unevenly."""
-    norm: Norm = setting("instance", source="ours")
+    norm: Norm = setting("instance", source="ours", network=True)
     """Normalisation between convolutions; the paper names none. Batch norm keeps the
     staining and brightness of a patch and needs batches of four or more; instance norm
     does not."""
-    affine: bool = setting(False, source="ours")
+    affine: bool = setting(False, source="ours", network=True)
     """Let the normalisation learn scale and shift; the paper's counts of parameters
     leave no room for them."""
     rescale: float = setting(

@@ -31,7 +31,15 @@ from napari_mtseg.growth.seeds import with_eroded_full_masks, with_strokes_as_se
 from napari_mtseg.instances.components import separate_objects
 from napari_mtseg.losses.masked import balancing_weights, masked_cross_entropy
 from napari_mtseg.methods.fixed_labels import DrawnWeights, NoAdversary
-from napari_mtseg.methods.protocol import ALONE, Companions, Readiness, Stage, Task
+from napari_mtseg.methods.protocol import (
+    ALONE,
+    BlockRule,
+    Companions,
+    Readiness,
+    Stage,
+    Task,
+    block_margin,
+)
 from napari_mtseg.methods.recursive_approximation.readiness import readiness
 from napari_mtseg.methods.recursive_approximation.settings import (
     RecursiveApproximationSettings,
@@ -49,6 +57,10 @@ from napari_mtseg.targets.class_map import (
     taught_classes,
 )
 from napari_mtseg.targets.paint_summary import PaintSummary
+
+BLOCK_REACH = {2: 128, 3: 32}
+"""pixels around a block in which proposals are seen whole, by the number of axes
+(ours)"""
 
 
 class RecursiveApproximation(DrawnWeights, NoAdversary):
@@ -211,6 +223,16 @@ class RecursiveApproximation(DrawnWeights, NoAdversary):
             class_of=class_of,
             maps={"approximation": approximated, "segmentation": proposal}
             | ({"separator": separator} if "separator" in outputs else {}),
+        )
+
+    def block_rule(self) -> BlockRule:
+        """Grow with a margin: as on the whole image where a proposal fits into it."""
+        s = self.settings
+        whole = RecursiveApproximation(s.changed({"min_size": 0}), self.task)
+        return BlockRule(
+            interpret=whole.interpret,
+            margin=block_margin(self.task.spacing, reach=BLOCK_REACH[self.task.ndim]),
+            min_size=s.min_size,
         )
 
     def grow(

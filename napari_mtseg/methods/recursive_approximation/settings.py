@@ -61,10 +61,10 @@ class RecursiveApproximationSettings(PathwaySettings):
     """Learn the border between touching objects as a third task; 'auto' does so where
     separators are drawn."""
     multi_task_blocks: int = setting(
-        2, ge=1, le=7, step=1, source="ours", unit="levels"
+        2, ge=1, le=7, step=1, source="ours", unit="levels", network=True
     )
     """Decoder levels in which the tasks have streams of their own."""
-    slope: float = setting(0.01, ge=0, le=1, step=0.01, source="ours")
+    slope: float = setting(0.01, ge=0, le=1, step=0.01, source="ours", network=True)
     """Slope of the leaky ReLU below zero."""
     segmentation_weight: float = setting(1.0, ge=0, le=100, step=0.1, source="ours")
     """Weight of the segmentation task's loss."""

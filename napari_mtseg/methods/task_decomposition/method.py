@@ -46,6 +46,7 @@ from napari_mtseg.losses.presence import (
 from napari_mtseg.methods.fixed_labels import FixedLabels
 from napari_mtseg.methods.protocol import (
     ALONE,
+    BlockRule,
     Companions,
     Readiness,
     Stage,
@@ -206,6 +207,16 @@ class TaskDecomposition(FixedLabels):
             present=present,
             scenes=tuple(float(p) for p in outputs.get("scenes", ())),
             scores=scores,
+        )
+
+    def block_rule(self) -> BlockRule:
+        """Join what is connected: exact; classes and scene are of all windows."""
+        s = self.settings
+        whole = TaskDecomposition(s.changed({"min_size": 0}), self.task)
+        return BlockRule(
+            interpret=whole.interpret,
+            margin=(0,) * self.task.ndim,
+            min_size=s.min_size,
         )
 
     def _segmentation_losses(self, logits: Tensor, batch: Batch) -> dict[str, Tensor]:

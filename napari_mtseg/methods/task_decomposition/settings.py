@@ -17,7 +17,7 @@ class TaskDecompositionSettings(TrainingSettings):
         3000, ge=1, le=10_000_000, step=10, source="ours", unit="steps", simple=True
     )
     """Optimiser steps of all three stages together, a third each."""
-    classes: bool = setting(True, source="paper", simple=True)
+    classes: bool = setting(True, source="paper", simple=True, network=True)
     """Learn which classes occur in a patch as well."""
     synchronise: bool = setting(True, source="paper", simple=True)
     """From the second stage on, let the classes that are told to occur follow those
@@ -25,7 +25,9 @@ class TaskDecompositionSettings(TrainingSettings):
     scenes: Literal["auto", "on", "off"] = setting("auto", source="paper", simple=True)
     """In the third stage, learn the scene of an image as well; 'auto' does so where
     images of two scenes are tagged."""
-    encoder: Literal["vgg16", "resnet34", "resnet50"] = setting("vgg16", source="paper")
+    encoder: Literal["vgg16", "resnet34", "resnet50"] = setting(
+        "vgg16", source="paper", network=True
+    )
     """The contracting path of 2D images; 3D images have the paper's anisotropic one."""
     encoder_weights: str = setting(
         IMAGENET, source="paper", values="imagenet | none | path of a file"
@@ -33,28 +35,32 @@ class TaskDecompositionSettings(TrainingSettings):
     """Where the VGG16 of base_channels=64 starts from: 'imagenet' takes the published
     weights, downloaded once (528 MB), 'none' random ones, and a path a file with
     them."""
-    context: bool = setting(True, source="paper")
+    context: bool = setting(True, source="paper", network=True)
     """Join context of five ranges before the tasks part (the context ensemble)."""
-    separate_context: bool = setting(False, source="code")
+    separate_context: bool = setting(False, source="code", network=True)
     """Give each pair of tasks a context ensemble of its own, as the text has it; the
     code shares one."""
-    decoder: Literal["plain", "unet"] = setting("plain", source="paper")
+    decoder: Literal["plain", "unet"] = setting("plain", source="paper", network=True)
     """How the segmentation comes back to full resolution: in one step without skips
     (the paper's ASPP), or level by level with skips."""
-    low_memory: bool = setting(False, source="ours")
+    low_memory: bool = setting(False, source="ours", network=True)
     """Reduce channels before the plain decoder enlarges the maps: a third of the
     memory of a training step, and other answers."""
     base_channels: int = setting(
-        64, ge=1, le=512, step=1, source="paper", unit="channels"
+        64, ge=1, le=512, step=1, source="paper", unit="channels", network=True
     )
     """Channels of the encoder's first stage; of 3D images of the whole trunk."""
-    width: int = setting(256, ge=1, le=2048, step=8, source="code", unit="channels")
+    width: int = setting(
+        256, ge=1, le=2048, step=8, source="code", unit="channels", network=True
+    )
     """Channels of the context ensemble and of each pair of tasks."""
-    hidden: int = setting(256, ge=1, le=4096, step=8, source="paper", unit="neurons")
+    hidden: int = setting(
+        256, ge=1, le=4096, step=8, source="paper", unit="neurons", network=True
+    )
     """Neurons between the joint maps and the answer for classes and for scenes."""
-    levels: Literal[6] = setting(6, source="paper")
+    levels: Literal[6] = setting(6, source="paper", network=True)
     """Resolutions of the encoder, which are fixed; 3D images have 3."""
-    norm: Literal["batch", "none"] = setting("none", source="ours")
+    norm: Literal["batch", "none"] = setting("none", source="ours", network=True)
     """Normalisation between convolutions: none where the published weights are used,
     else batch, without which training from random weights stalls."""
     class_weight: float = setting(0.2, ge=0, le=100, step=0.1, source="code")

@@ -11,6 +11,7 @@ from napari_mtseg.cli import (
     evaluate,
     export,
     methods,
+    models,
     predict,
     project,
     review,
@@ -36,6 +37,7 @@ app.command("demo")(demo.run_demo)
 app.command("window")(window.run_window)
 app.add_typer(project.app, name="project")
 app.command("methods")(methods.show_methods)
+app.command("models")(models.show_models)
 app.command("train")(train.run_train)
 app.command("wait", hidden=True)(wait.run_wait)
 app.command("predict")(predict.run_predict)

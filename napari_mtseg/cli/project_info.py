@@ -10,7 +10,7 @@ from napari_mtseg.cli.output import print_json, print_table, say
 from napari_mtseg.cli.progress import progress_bar
 
 if TYPE_CHECKING:
-    from napari_mtseg.domain.annotation import Annotation
+    from napari_mtseg.domain.annotation import Annotation, CompleteRegion
     from napari_mtseg.domain.project import ImageEntry
     from napari_mtseg.storage.project import Project
     from napari_mtseg.storage.run_folder import RunFolder
@@ -100,34 +100,39 @@ def _show(
 
 
 def _facts(project: "Project", entry: "ImageEntry") -> dict[str, Any]:
+    from napari_mtseg.storage.annotation_files import load_complete
     from napari_mtseg.storage.image_tags import named_tags
+    from napari_mtseg.workflows.annotated_places import painted_parts
 
-    annotation = project.annotation(entry)
+    parts = painted_parts(project, entry)
     return {
         **entry.model_dump(mode="json"),
         "missing": not (project.path / entry.source).exists(),
-        "tags": named_tags(annotation.tags, project.info),
-        "annotation": _annotation_facts(annotation),
+        "tags": named_tags(parts[0].tags, project.info),
+        "annotation": _annotation_facts(
+            parts, load_complete(project.annotation_folder(entry))
+        ),
     }
 
 
-def _annotation_facts(annotation: "Annotation") -> dict[str, Any] | None:
-    if annotation.is_empty:
+def _annotation_facts(
+    parts: "Sequence[Annotation]", complete: "CompleteRegion"
+) -> dict[str, Any] | None:
+    """Return what is painted on one image, of which there are one part or more."""
+    if complete.is_empty and all(part.is_empty for part in parts):
         return None
+    full = _n_objects([part.full.objects for part in parts])
     return {
-        "full_objects": _n_objects(annotation.full.objects)
-        if annotation.has_full
-        else 0,
-        "complete": _region(annotation),
-        "partial_objects": _n_objects(annotation.partial.objects),
-        "scribbles": annotation.has_scribbles,
-        "every_object_marked": annotation.tags.exhaustive,
-        "origin": annotation.origin,
+        "full_objects": 0 if complete.is_empty else full,
+        "complete": _region(complete),
+        "partial_objects": _n_objects([part.partial.objects for part in parts]),
+        "scribbles": any(part.has_scribbles for part in parts),
+        "every_object_marked": parts[0].tags.exhaustive,
+        "origin": parts[0].origin,
     }
 
 
-def _region(annotation: "Annotation") -> str | None:
-    region = annotation.complete
+def _region(region: "CompleteRegion") -> str | None:
     if region.is_empty:
         return None
     if region.whole:
@@ -139,10 +144,10 @@ def _region(annotation: "Annotation") -> str | None:
     return ", ".join(f"{n} {one if n == 1 else many}" for n, one, many in parts if n)
 
 
-def _n_objects(objects: Any) -> int:
+def _n_objects(layers: Sequence[Any]) -> int:
     from napari_mtseg.geometry.components import present_labels
 
-    return int(present_labels(objects).size)
+    return len({int(i) for objects in layers for i in present_labels(objects)})
 
 
 def _run_facts(project: "Project", run: "RunFolder") -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +64,13 @@ class ObjectMasks:
     @property
     def is_empty(self) -> bool:
         """True where nothing is painted."""
-        return not self.objects.any()
+        return not _is_painted(self.objects)
+
+
+def _is_painted(labels: NDArray[np.unsignedinteger[Any]]) -> bool:
+    """Return whether any pixel is not 0; a layer that repeats one is not gone over."""
+    seen = tuple(slice(None) if step else slice(1) for step in labels.strides)
+    return bool(labels[seen].any())
 
 
 def _numbered(
@@ -90,6 +97,30 @@ class Box:
 
     start: tuple[int, ...]
     stop: tuple[int, ...]
+
+    @property
+    def slices(self) -> tuple[slice, ...]:
+        """What cuts the box out of the array of the image."""
+        return tuple(slice(a, b) for a, b in zip(self.start, self.stop, strict=True))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """([Z,] Y, X) pixels along each side."""
+        return tuple(b - a for a, b in zip(self.start, self.stop, strict=True))
+
+    def clipped(self, other: "Box") -> "Box | None":
+        """Return what lies in both boxes; None if nothing does."""
+        start = tuple(map(max, self.start, other.start))
+        stop = tuple(map(min, self.stop, other.stop))
+        is_empty = any(b <= a for a, b in zip(start, stop, strict=True))
+        return None if is_empty else Box(start=start, stop=stop)
+
+    def seen_from(self, origin: tuple[int, ...]) -> "Box":
+        """Return the same box in an array that begins at ``origin`` of this one."""
+        return Box(
+            start=tuple(a - o for a, o in zip(self.start, origin, strict=True)),
+            stop=tuple(b - o for b, o in zip(self.stop, origin, strict=True)),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +156,16 @@ class CompleteRegion:
         if len(shape) == N_AXES_3D:
             inside[[plane for plane in self.slices if 0 <= plane < shape[0]]] = True
         return inside
+
+    def inside(self, box: Box) -> "CompleteRegion":
+        """Return what of the region lies in a box, in the indices of the box."""
+        planes = range(box.start[0], box.stop[0])
+        found = (other.clipped(box) for other in self.boxes)
+        return CompleteRegion(
+            whole=self.whole,
+            boxes=tuple(part.seen_from(box.start) for part in found if part),
+            slices=tuple(z - box.start[0] for z in self.slices if z in planes),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,7 +224,7 @@ class Annotation:
     @property
     def has_scribbles(self) -> bool:
         """True if a scribble is painted."""
-        return bool(self.scribbles.any())
+        return _is_painted(self.scribbles)
 
     @property
     def is_empty(self) -> bool:

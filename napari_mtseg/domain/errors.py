@@ -43,3 +43,7 @@ class RunError(MtsegError):
 
 class WindowError(MtsegError):
     """The window cannot be opened here."""
+
+
+class ClusterError(MtsegError):
+    """A cluster cannot be reached, or its workers cannot do the work."""

@@ -80,6 +80,8 @@ class SettingDescription:
     """limits of a number by pydantic's names: ge, gt, le, lt"""
     zero: str
     """what 0 stands for, such as 'automatic'; '' where it is a number like others"""
+    network: bool
+    """True if weights that were learned with one value are of no use with another"""
 
 
 def setting(  # noqa: PLR0913 - one argument per property of a setting
@@ -95,13 +97,16 @@ def setting(  # noqa: PLR0913 - one argument per property of a setting
     lt: float | None = None,
     zero: str = "",
     values: str = "",
+    network: bool = False,
 ) -> Any:
     """Return a pydantic field that knows its range, unit, spin-box step and source.
 
     ``zero`` says what the smallest value, 0, stands for where it is no number of units;
-    ``values`` says what a text may be.
+    ``values`` says what a text may be. ``network`` marks what weights depend on.
     """
     extra: dict[str, Any] = {"source": source, "unit": unit, "simple": simple}
+    if network:
+        extra["network"] = True
     if zero:
         extra["zero"] = zero
     if values:
@@ -155,6 +160,7 @@ def _describe(name: str, field: FieldInfo) -> SettingDescription:
         kind=_kind(field),
         limits=_limits(field),
         zero=str(extra.get("zero", "")),
+        network=bool(extra.get("network", False)),
     )
 
 

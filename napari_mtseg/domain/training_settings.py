@@ -13,12 +13,14 @@ class TrainingSettings(Settings):
     """How long and how fast one network learns, and from which patches."""
 
     base_channels: int = setting(
-        32, ge=1, le=512, step=1, source="ours", unit="channels"
+        32, ge=1, le=512, step=1, source="ours", unit="channels", network=True
     )
     """Channels of the first level of the network; each level doubles them."""
-    levels: int = setting(5, ge=1, le=8, step=1, source="ours", unit="levels")
+    levels: int = setting(
+        5, ge=1, le=8, step=1, source="ours", unit="levels", network=True
+    )
     """Resolution levels of the network: more levels see more context."""
-    norm: Norm = setting("batch", source="paper")
+    norm: Norm = setting("batch", source="paper", network=True)
     """Normalisation between convolutions."""
     patch: int = setting(
         256, ge=8, le=4096, step=8, source="ours", unit="pixels", simple=True
@@ -68,7 +70,7 @@ class TrainingSettings(Settings):
     intensity: float = setting(0.1, ge=0, le=1, step=0.05, source="ours")
     """Largest change of brightness and contrast, as a share."""
     normalisation: Literal["percentile", "zscore", "none"] = setting(
-        "percentile", source="ours"
+        "percentile", source="ours", network=True
     )
     """How intensities of an image are brought to a common scale."""
     known_share: float = setting(
@@ -104,12 +106,19 @@ class PathwaySettings(TrainingSettings):
     """Those of a U-Net that may keep high resolution as HMEDN does."""
 
     pathway: int = setting(
-        0, ge=0, le=7, step=1, source="paper", unit="stage", zero="none"
+        0, ge=0, le=7, step=1, source="paper", unit="stage", zero="none", network=True
     )
     """Stage of the encoder, 1 for full resolution, from which a high-resolution
     pathway (HMEDN) leads to the decoder as well; 0 for none."""
     pathway_width: int = setting(
-        0, ge=0, le=512, step=1, source="ours", unit="channels", zero="automatic"
+        0,
+        ge=0,
+        le=512,
+        step=1,
+        source="ours",
+        unit="channels",
+        zero="automatic",
+        network=True,
     )
     """Channels of the pathway; 0 for as many as the stage has."""
 

@@ -183,6 +183,8 @@ class AnnotatePage(QWidget):
         is_bare = is_unpainted(self._editing.counts)
         if not has_image:
             self._first_step.say("Open an image first: Project page, double-click.")
+        elif self._editing.hint:
+            self._first_step.say(self._editing.hint, "note")
         elif is_bare and self._editing.annotation is None:
             # The image is being read.
             self._first_step.say("")
@@ -194,12 +196,17 @@ class AnnotatePage(QWidget):
             )
         else:
             self._first_step.say("")
-        self._delete.setEnabled(not is_bare)
-        self._delete.setToolTip(
-            "Nothing is painted on this image."
-            if is_bare
-            else "Delete all that is painted on this image, after a question."
-        )
+        self._delete.setEnabled(not (is_bare or self._editing.is_in_parts))
+        if self._editing.is_in_parts:
+            self._delete.setToolTip(
+                "This image is painted on in parts: erase with the eraser."
+            )
+        elif is_bare:
+            self._delete.setToolTip("Nothing is painted on this image.")
+        else:
+            self._delete.setToolTip(
+                "Delete all that is painted on this image, after a question."
+            )
 
     def _delete_all(self) -> None:
         entry = self._state.entry

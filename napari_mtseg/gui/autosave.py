@@ -85,7 +85,8 @@ class _Work:
         annotation = replace(
             paper.copy.annotation(), tags=self.tags, complete=self.complete
         )
-        paper.project.save_annotation(paper.painted.entry, annotation)
+        painted = paper.painted
+        paper.project.save_annotation(painted.entry, annotation, box=painted.area)
         return True
 
 

@@ -216,7 +216,11 @@ class MtsegDock(QWidget):
         """Ask about what closing would lose or leave; False keeps the window open."""
         if self._has_left:
             return True
-        return self._may_lose_paint() and self._may_leave_training()
+        return (
+            self._may_lose_paint()
+            and self._may_stop_segmenting()
+            and self._may_leave_training()
+        )
 
     def _may_lose_paint(self) -> bool:
         """Save, and ask only where that failed."""
@@ -234,6 +238,15 @@ class MtsegDock(QWidget):
             },
         )
         return answer == close
+
+    def _may_stop_segmenting(self) -> bool:
+        """Ask before a folder of images is left half segmented."""
+        text = self.pages["export"].closing_question
+        if not text:
+            return True
+        close, role = "Stop and close", QMessageBox.ButtonRole
+        choices = {_KEEP_OPEN: role.RejectRole, close: role.AcceptRole}
+        return _answer(self, "Images are being segmented", text, choices) == close
 
     def _may_leave_training(self) -> bool:
         """Ask what becomes of a running training."""

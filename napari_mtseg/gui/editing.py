@@ -1,6 +1,5 @@
 """The annotation of the current image: shown, painted on, counted and saved."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -15,33 +14,19 @@ from napari_mtseg.domain.annotation import (
     CompleteRegion,
     Tags,
 )
-from napari_mtseg.domain.project import ImageEntry
 from napari_mtseg.gui.autosave import Autosave
-from napari_mtseg.gui.image_pixels import (
-    ImageLayers,
-    ShownImage,
-    placement_of,
-    read_shown_image,
-)
+from napari_mtseg.gui.image_pixels import ImageLayers, placement_of
 from napari_mtseg.gui.layers import LAYER_NAMES, PaintLayers
+from napari_mtseg.gui.loaded_image import LoadedImage, load_image, load_paint
 from napari_mtseg.gui.newest_answer import NewestAnswer
 from napari_mtseg.gui.paint_watch import PaintWatch
 from napari_mtseg.gui.painted_image import PaintCopy, PaintCounts, PaintedImage
+from napari_mtseg.gui.painted_places import PaintedPlaces
 from napari_mtseg.gui.state import DrawAs, WindowState
 from napari_mtseg.gui.strokes import Strokes
+from napari_mtseg.gui.work_areas import ZOOM_IN, WorkAreas
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.stored_array import size_text
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class _Loaded:
-    """All that the canvas needs of one image."""
-
-    project: Project
-    image: ShownImage | None
-    """None where only the paint was read again"""
-    painted: PaintedImage
-    copy: PaintCopy
 
 
 class Editing:
@@ -67,6 +52,8 @@ class Editing:
         self._strokes = Strokes(viewer, state, self._layers)
         self._watch = PaintWatch(viewer, self._on_touched, self._on_replaced)
         self._autosave = Autosave(state)
+        self._areas = WorkAreas(viewer, self._layers, self._autosave)
+        self._places = PaintedPlaces(viewer)
         self._painted: PaintedImage | None = None
         self._copy: PaintCopy | None = None
         self._counts = PaintCounts()
@@ -77,6 +64,9 @@ class Editing:
         self._reader.answered.connect(self._on_loaded)
         self._reader.refused.connect(self._on_refused)
         self._autosave.compared.connect(self._on_compared)
+        self._areas.loaded.connect(self._on_area)
+        self._areas.refused.connect(show_error)
+        self._areas.hint_changed.connect(self._on_hint)
         state.events.image_id.connect(self._on_image_id)
         state.events.project.connect(self._on_project)
         state.classes_changed.connect(self.apply_classes)
@@ -112,6 +102,16 @@ class Editing:
         """How much is painted on the current image, at most a second ago."""
         return PaintCounts() if self._current is None else self._counts
 
+    @property
+    def hint(self) -> str:
+        """Why nobody can paint on the current image now; '' where everybody can."""
+        return "" if self._current is None else self._areas.hint
+
+    @property
+    def is_in_parts(self) -> bool:
+        """True if a part of the current image is painted on at a time."""
+        return self._current is not None and self._current.area is not None
+
     def set_tags(self, tags: Tags) -> None:
         """Say something else about the current image."""
         if self._current is not None and tags != self._current.tags:
@@ -134,11 +134,12 @@ class Editing:
         Raises
         ------
         ValueError
-            If the annotation is of another shape than the image, or none is shown.
+            If the annotation is of another shape than the image, none is shown, or it
+            is painted on in parts.
         """
         old, copy = self._current, self._copy
-        if old is None or copy is None:
-            raise ValueError("no image is shown")
+        if old is None or copy is None or old.area is not None:
+            raise ValueError("no image is shown that is painted on as a whole")
         if annotation.shape != old.entry.spatial_shape:
             raise ValueError(f"{annotation.shape} is not {old.entry.spatial_shape}")
         # No save may run while arrays and ids are exchanged.
@@ -162,7 +163,7 @@ class Editing:
         if painted is None or painted.n_classes == n_classes:
             return
         if painted.n_classes > n_classes:
-            self._read_again(project, painted.entry)
+            self._read_again(project, painted)
         else:
             painted.n_classes = n_classes
 
@@ -203,7 +204,7 @@ class Editing:
         self._is_to_paint = self._state.page == "annotate"
         is_pictured = self._pictured == entry.id
         self._reader.ask(
-            lambda: _load(project, entry, None, with_pixels=not is_pictured)
+            lambda: load_image(project, entry, None, with_pixels=not is_pictured)
         )
 
     @property
@@ -221,7 +222,7 @@ class Editing:
             self._show_nothing()
         elif self._current is None:
             kept = self._autosave.unsaved(entry.id)
-            self._reader.ask(lambda: _load(project, entry, kept))
+            self._reader.ask(lambda: load_image(project, entry, kept))
         self.changed.emit()
 
     def _on_refused(self, sentence: str) -> None:
@@ -229,12 +230,26 @@ class Editing:
         show_error(sentence)
         self.changed.emit()
 
-    def _on_loaded(self, loaded: _Loaded) -> None:
+    def _on_loaded(self, loaded: LoadedImage) -> None:
         # Strokes on the former image while this one was read.
         self._autosave.flush()
         self._show(loaded)
 
-    def _show(self, loaded: _Loaded) -> None:
+    def _on_area(self, loaded: LoadedImage) -> None:
+        now = self._current
+        if now is not None and now.entry.id == loaded.painted.entry.id:
+            # What was said of the image while its paint was read.
+            loaded.painted.tags, loaded.painted.complete = now.tags, now.complete
+            is_saved = self._autosave.flush()
+            self._show(loaded)
+            if not is_saved:
+                self._autosave.touch_facts()
+
+    def _on_hint(self) -> None:
+        self._places.set_visible(self._areas.hint == ZOOM_IN)
+        self.changed.emit()
+
+    def _show(self, loaded: LoadedImage) -> None:
         painted = loaded.painted
         painted.n_classes = loaded.project.info.n_classes
         self._painted, self._copy = painted, loaded.copy
@@ -244,13 +259,23 @@ class Editing:
             self._images.show(loaded.image)
             self._pictured = painted.entry.id
         is_first = self._fill(painted)
+        self._show_places(loaded)
         if loaded.image is not None and self._shape != painted.entry.spatial_shape:
             self._viewer.reset_view()
         self._shape = painted.entry.spatial_shape
         if is_first or self._is_to_paint:
             self._is_to_paint = False
             self._strokes.select_layer()
+        self._areas.follow(loaded.project, painted)
         self.changed.emit()
+
+    def _show_places(self, loaded: LoadedImage) -> None:
+        if loaded.places is not None:
+            with self._strokes.unfollowed():
+                placement = placement_of(loaded.painted.entry)
+                self._places.show(loaded.places, placement)
+        elif loaded.painted.area is None:
+            self._places.remove()
 
     def _fill(self, painted: PaintedImage) -> bool:
         """Show paint in the layers; return True if all of them were made for it."""
@@ -258,7 +283,7 @@ class Editing:
         classes = () if project is None else project.info.classes
         with self._watch.muted(), self._strokes.unfollowed():
             made = self._layers.show(
-                painted.arrays, placement_of(painted.entry), classes
+                painted.arrays, placement_of(painted.entry, painted.area), classes
             )
         for kind in made:
             layer = self._layers.get(kind)
@@ -271,17 +296,16 @@ class Editing:
 
     def _show_nothing(self) -> None:
         self._painted, self._copy, self._counts = None, None, PaintCounts()
+        self._areas.forget()
         self._watch.painted = None
         self._strokes.show(None)
         self._autosave.forget()
         self._layers.freeze()
 
-    def _read_again(self, project: Project, entry: ImageEntry) -> None:
+    def _read_again(self, project: Project, painted: PaintedImage) -> None:
         self._autosave.drop()
-        annotation = project.annotation(entry)
-        painted = PaintedImage.of(entry, annotation, project.info.n_classes)
-        copy = PaintCopy(painted)
-        self._show(_Loaded(project=project, image=None, painted=painted, copy=copy))
+        painted, copy = load_paint(project, painted.entry, area=painted.area)
+        self._show(LoadedImage(project=project, image=None, painted=painted, copy=copy))
 
     def _on_touched(self, kind: DrawAs, planes: set[int], quiet: bool) -> None:
         self._autosave.touch(kind, planes, quiet=quiet)
@@ -326,23 +350,9 @@ class Editing:
             return
         self._autosave.drop()
         self._reader.drop()
+        self._areas.forget()
         with self._strokes.unfollowed():
             self._layers.remove()
+            self._places.remove()
             self._images.remove()
         self._shape, self._pictured = None, None
-
-
-def _load(
-    project: Project,
-    entry: ImageEntry,
-    kept: tuple[PaintedImage, PaintCopy] | None,
-    *,
-    with_pixels: bool = True,
-) -> _Loaded:
-    image = read_shown_image(project, entry) if with_pixels else None
-    if kept is None:
-        annotation = project.annotation(entry)
-        painted = PaintedImage.of(entry, annotation, project.info.n_classes)
-        is_blank = not project.annotation_folder(entry).exists()
-        kept = painted, PaintCopy(painted, is_blank=is_blank)
-    return _Loaded(project=project, image=image, painted=kept[0], copy=kept[1])

@@ -4,8 +4,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from napari_mtseg.domain.annotation import Tags
 from napari_mtseg.domain.errors import MtsegError
 from napari_mtseg.domain.project import ImageEntry
@@ -15,7 +13,7 @@ from napari_mtseg.storage.annotation_files import (
     is_complete_somewhere,
 )
 from napari_mtseg.storage.image_tags import tags_in
-from napari_mtseg.storage.label_arrays import load_labels
+from napari_mtseg.storage.label_arrays import boxes_of_paint
 from napari_mtseg.storage.prediction_files import has_prediction
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.review_log import ReviewLog
@@ -168,7 +166,7 @@ def _paint(project: Project, entry: ImageEntry) -> dict[str, Any]:
         return {}
     # So most layers need not be decoded.
     scribbled = has_scribble_chunks(folder) and bool(
-        load_labels(folder / "scribbles", entry.spatial_shape, np.uint8).any()
+        boxes_of_paint(folder / "scribbles")
     )
     return {
         "n_partial": len(saved.get("partial_classes", ())),

@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,11 @@ from napari.layers import Image as ImageLayer
 from napari.layers import Layer
 from numpy.typing import NDArray
 
+from napari_mtseg.domain.annotation import Box
 from napari_mtseg.domain.image import Image
 from napari_mtseg.domain.project import ImageEntry
+from napari_mtseg.gui.image_levels import levels_of
+from napari_mtseg.gui.work_area import PLANE_LIMIT
 from napari_mtseg.storage.project import Project
 
 IN_MEMORY = 2**29
@@ -35,6 +39,8 @@ class Placement:
     """unit of ``scale``, once per axis"""
     axis_labels: tuple[str, ...]
     """('z', 'y', 'x') or ('y', 'x')"""
+    translate: tuple[float, ...]
+    """world position of the first pixel along ([Z,] Y, X)"""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -44,24 +50,34 @@ class ShownImage:
     name: str
     """file name"""
     layers: tuple[Any, ...]
-    """([Z,] Y, X) per channel, or one ([Z,] Y, X, 3) if ``rgb``; may be lazy"""
+    """([Z,] Y, X) per channel, or one ([Z,] Y, X, 3) if ``rgb``; may be lazy; a list
+    of ever coarser ones where ``is_multiscale``"""
     rgb: bool
     """True if the pixels are colours"""
     contrast: tuple[tuple[float, float], ...]
     """limits per layer, from a sample of the pixels"""
     placement: Placement
     """where they lie"""
+    is_multiscale: bool = False
+    """True if each layer is a list of copies of which the view decides"""
 
 
 class _LazyChannel:
     """One channel, or all as colours in the last axis, of pixels in a file."""
 
-    def __init__(self, pixels: Any, channel: int | None) -> None:
+    def __init__(
+        self,
+        pixels: Any,
+        channel: int | None,
+        *,
+        limits: tuple[float, float] | None = None,
+    ) -> None:
         self._pixels = pixels
         self._channel = channel
+        self._limits = limits
         colours = () if channel is not None else (pixels.shape[0],)
         self.shape: tuple[int, ...] = (*pixels.shape[1:], *colours)
-        self.dtype = np.dtype(pixels.dtype)
+        self.dtype = np.dtype(pixels.dtype if limits is None else np.uint8)
         self.ndim = len(self.shape)
         self.size = int(np.prod(self.shape, dtype=np.int64))
 
@@ -76,19 +92,28 @@ class _LazyChannel:
         n_space = self.ndim - 1
         part = np.asarray(self._pixels[(slice(None), *keys[:n_space])])
         colours = np.moveaxis(part, 0, -1)
+        if self._limits is not None:
+            colours = _in_8_bit(colours, self._limits)
         return colours[(..., *keys[n_space:])]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.asarray(self[...], dtype=dtype)
 
 
-def placement_of(entry: ImageEntry) -> Placement:
-    """Return scale, units and axis labels of an image, as napari names them."""
+def placement_of(entry: ImageEntry, area: Box | None = None) -> Placement:
+    """Return scale, units and axis labels of an image, as napari names them.
+
+    Of a part of the image where ``area`` is given.
+    """
     n_axes = len(entry.spatial_shape)
+    first = (0,) * n_axes if area is None else area.start
     return Placement(
         scale=entry.spacing,
         units=(_known_unit(entry.unit),) * n_axes,
         axis_labels=_AXES[-n_axes:],
+        translate=tuple(
+            float(n * size) for n, size in zip(first, entry.spacing, strict=True)
+        ),
     )
 
 
@@ -104,6 +129,8 @@ def read_shown_image(project: Project, entry: ImageEntry) -> ShownImage:
     """
     image = project.open_image(entry)
     rgb = image.info.rgb and image.info.n_channels == 3
+    if prod(image.info.spatial_shape[-2:]) > PLANE_LIMIT:
+        return _shown_in_levels(entry, levels_of(project, entry, image), rgb=rgb)
     if _n_bytes(image) <= IN_MEMORY:
         pixels: Any = np.array(image.pixels)
         layers = [np.moveaxis(pixels, 0, -1)] if rgb else list(pixels)
@@ -118,6 +145,28 @@ def read_shown_image(project: Project, entry: ImageEntry) -> ShownImage:
         rgb=rgb,
         contrast=tuple(_contrast(_sample(layer, rgb=rgb)) for layer in layers),
         placement=placement_of(entry),
+    )
+
+
+def _shown_in_levels(
+    entry: ImageEntry, levels: tuple[Any, ...], *, rgb: bool
+) -> ShownImage:
+    channels = [None] if rgb else list(range(levels[0].shape[0]))
+    limits: list[tuple[float, float]] = []
+    layers: list[list[_LazyChannel]] = []
+    for channel in channels:
+        copies = [_LazyChannel(level, channel) for level in levels]
+        limits.append(_contrast(_sample(copies[-1], rgb=rgb)))
+        if rgb and levels[0].dtype != np.uint8:
+            copies = [_LazyChannel(each, None, limits=limits[-1]) for each in levels]
+        layers.append(copies)
+    return ShownImage(
+        name=entry.name,
+        layers=tuple(layers),
+        rgb=rgb,
+        contrast=tuple(limits),
+        placement=placement_of(entry),
+        is_multiscale=True,
     )
 
 
@@ -140,7 +189,9 @@ class ImageLayers:
     def show(self, image: ShownImage) -> None:
         """Show an image in the layers that exist; contrast that a user set stays."""
         fits = len(self.layers) == len(image.layers) and all(
-            layer.rgb == image.rgb and layer.ndim == len(image.placement.scale)
+            layer.rgb == image.rgb
+            and layer.ndim == len(image.placement.scale)
+            and layer.multiscale == image.is_multiscale
             for layer in self._layers
         )
         if not fits:
@@ -172,6 +223,7 @@ class ImageLayers:
                 pixels,
                 name=f"Image (channel {n + 1})" if several else "Image",
                 rgb=image.rgb,
+                multiscale=image.is_multiscale,
                 colormap=colour if several else "gray",
                 blending="additive" if several else "translucent_no_depth",
                 contrast_limits=None if image.rgb else image.contrast[n],
@@ -199,6 +251,8 @@ def place(layer: Layer, placement: Placement) -> None:
         layer.units = placement.units
     if layer.axis_labels != placement.axis_labels:
         layer.axis_labels = placement.axis_labels
+    if tuple(layer.translate) != placement.translate:
+        layer.translate = placement.translate
 
 
 def _known_unit(name: str) -> str:
@@ -219,7 +273,11 @@ def _n_bytes(image: Image) -> int:
 def _as_8_bit(colours: Any) -> NDArray[np.uint8]:
     """Return colours of any range, as 8 bits for the screen."""
     pixels = np.asarray(colours)
-    low, high = _contrast(_sample(pixels, rgb=True))
+    return _in_8_bit(pixels, _contrast(_sample(pixels, rgb=True)))
+
+
+def _in_8_bit(pixels: NDArray[Any], limits: tuple[float, float]) -> NDArray[np.uint8]:
+    low, high = limits
     scaled = (pixels.astype(np.float32) - low) * (255 / (high - low))
     return np.clip(scaled, 0, 255).astype(np.uint8)
 

@@ -90,6 +90,16 @@ class PaintLayers:
         self.recolour(classes)
         return tuple(made)
 
+    def use(self, kind: DrawAs, mode: str) -> None:
+        """Take a tool of a layer, once one can paint on it."""
+        layer = self.get(kind)
+        if layer is None:
+            return
+        if layer.editable:
+            layer.mode = mode
+        else:
+            self._modes[kind] = mode
+
     def freeze(self) -> None:
         """Show on what there is, but let nobody paint."""
         for kind in LAYER_NAMES:
@@ -97,6 +107,14 @@ class PaintLayers:
             if layer is not None and layer.editable:
                 self._modes[kind] = layer.mode
                 layer.editable = False
+
+    def thaw(self) -> None:
+        """Let everybody paint again, with the tools that the layers had."""
+        for kind in LAYER_NAMES:
+            layer = self.get(kind)
+            if layer is not None and not layer.editable:
+                layer.editable = True
+                layer.mode = self._modes.pop(kind, layer.mode)
 
     def remove(self) -> None:
         """Take the layers out of the viewer."""
@@ -130,6 +148,7 @@ class PaintLayers:
             scale=placement.scale,
             units=placement.units,
             axis_labels=placement.axis_labels,
+            translate=placement.translate,
         )
         self._layers[kind] = layer
         active = self._viewer.layers.selection.active

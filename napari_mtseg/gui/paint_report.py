@@ -107,7 +107,8 @@ def counts_sentence(counts: PaintCounts) -> str:
         _count(counts.n_strokes, "scribble"),
         _count(counts.n_full, "full mask"),
     )
-    return f"This image: {', '.join(parts)}"
+    where = "Here" if counts.is_of_part else "This image"
+    return f"{where}: {', '.join(parts)}"
 
 
 def is_unpainted(counts: PaintCounts) -> bool:

@@ -12,6 +12,7 @@ from napari_mtseg.domain.annotation import (
     N_AXES_3D,
     UNPAINTED,
     Annotation,
+    Box,
     CompleteRegion,
     ObjectMasks,
     Tags,
@@ -19,6 +20,9 @@ from napari_mtseg.domain.annotation import (
 from napari_mtseg.domain.project import ImageEntry
 from napari_mtseg.gui.object_ids import ObjectIds, ids_in
 from napari_mtseg.gui.state import DrawAs
+
+_BAND = 512
+"""rows that are compared, copied and counted at once"""
 
 _TOUCHING = np.ones((3, 3), np.bool_)
 
@@ -33,6 +37,8 @@ class PaintCounts:
     """connected scribbles of one kind, counted plane by plane"""
     n_full: int = 0
     """objects with a full mask"""
+    is_of_part: bool = False
+    """True if only a part of the image was counted"""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -53,6 +59,8 @@ class PaintedImage:
     """where the annotation comes from, as in :class:`Annotation`"""
     n_classes: int
     """classes of the project"""
+    area: Box | None = None
+    """part of a large image that is painted on; None for all of an image"""
     touched: dict[DrawAs, set[int]] = field(default_factory=dict)
     """layer -> planes that may differ from the saved copy"""
     was_painted: dict[DrawAs, set[int]] = field(default_factory=dict)
@@ -60,9 +68,18 @@ class PaintedImage:
 
     @classmethod
     def of(
-        cls, entry: ImageEntry, annotation: Annotation, n_classes: int
+        cls,
+        entry: ImageEntry,
+        annotation: Annotation,
+        n_classes: int,
+        *,
+        area: Box | None = None,
     ) -> "PaintedImage":
-        """Return an annotation as the layers hold it; its arrays are taken over."""
+        """Return an annotation as the layers hold it; its arrays are taken over.
+
+        Of a part of the image where ``area`` is given: the layers of the annotation
+        are those of the part, its complete region that of the image.
+        """
         ids: dict[DrawAs, ObjectIds] = {
             "partial": ObjectIds(annotation.partial.class_of),
             "full": ObjectIds(annotation.full.class_of),
@@ -79,12 +96,13 @@ class PaintedImage:
             complete=annotation.complete,
             origin=annotation.origin,
             n_classes=n_classes,
+            area=area,
         )
 
     @property
     def n_planes(self) -> int:
-        """Planes of a 3D image; 1 in 2D."""
-        shape = self.entry.spatial_shape
+        """Planes that are painted on; 1 in 2D."""
+        shape = self.arrays["scribble"].shape
         return shape[0] if len(shape) == N_AXES_3D else 1
 
     def annotation(self) -> Annotation:
@@ -147,7 +165,7 @@ class PaintCopy:
             kind: np.zeros(array.shape, array.dtype)
             for kind, array in painted.arrays.items()
         }
-        self._ids: dict[DrawAs, dict[int, NDArray[np.integer]]] = {
+        self._ids: dict[DrawAs, dict[tuple[int, int], NDArray[np.integer]]] = {
             kind: {} for kind in painted.ids
         }
         self._n_strokes: dict[int, int] = {}
@@ -161,12 +179,26 @@ class PaintCopy:
         copies = _as_planes(self._copies[kind], self._painted.n_planes)
         changed = False
         for plane in sorted(planes):
-            if np.array_equal(now[plane], copies[plane]):
-                continue
-            copies[plane] = now[plane]
-            self._count(kind, plane, copies[plane])
-            changed = True
+            bands = self._updated_bands(kind, plane, now[plane], copies[plane])
+            if bands and kind == "scribble":
+                self._n_strokes[plane] = n_strokes_in(copies[plane])
+            changed |= bands > 0
         return changed
+
+    def _updated_bands(
+        self, kind: DrawAs, plane: int, now: NDArray[Any], copy: NDArray[Any]
+    ) -> int:
+        """Copy the rows of a plane that differ, a band at a time; count the bands."""
+        n_updated = 0
+        for first in range(0, len(now), _BAND):
+            rows = slice(first, first + _BAND)
+            if np.array_equal(now[rows], copy[rows]):
+                continue
+            copy[rows] = now[rows]
+            if kind != "scribble":
+                self._count(kind, (plane, first), copy[rows])
+            n_updated += 1
+        return n_updated
 
     @property
     def counts(self) -> PaintCounts:
@@ -175,25 +207,28 @@ class PaintCopy:
             n_partial=len(self._occurring("partial")),
             n_strokes=sum(self._n_strokes.values()),
             n_full=len(self._occurring("full")),
+            is_of_part=self._painted.area is not None,
         )
 
     def annotation(self) -> Annotation:
-        """Return the annotation of the copy; the table holds what is painted."""
+        """Return the annotation of the copy; the table holds what is painted.
+
+        Of a part of an image the table holds all objects of the image.
+        """
         painted = self._painted
         classes = {
             kind: ids.stored_classes(self._occurring(kind))
+            if painted.area is None
+            else ids.all_classes()
             for kind, ids in painted.ids.items()
         }
         return painted.joined(self._copies, classes)
 
-    def _count(self, kind: DrawAs, plane: int, labels: NDArray[Any]) -> None:
-        if kind == "scribble":
-            self._n_strokes[plane] = n_strokes_in(labels)
-        else:
-            found = ids_in(labels)
-            n_classes = self._painted.n_classes
-            self._painted.ids[kind].register(found.tolist(), n_classes=n_classes)
-            self._ids[kind][plane] = found
+    def _count(self, kind: DrawAs, band: tuple[int, int], labels: NDArray[Any]) -> None:
+        found = ids_in(labels)
+        n_classes = self._painted.n_classes
+        self._painted.ids[kind].register(found.tolist(), n_classes=n_classes)
+        self._ids[kind][band] = found
 
     def _occurring(self, kind: DrawAs) -> set[int]:
         found: set[int] = set()

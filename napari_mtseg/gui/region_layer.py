@@ -18,6 +18,9 @@ _LIKE = LAYER_NAMES["partial"]
 _WIDTH_SHARE = 1 / 250
 """width of the outline as a share of the image's shorter side"""
 
+_LONGEST_SIDE = 4096
+"""pixels; of larger images a part is looked at, where the outline must not be wide"""
+
 BoxDrawn = Callable[[Sequence[float], Sequence[float]], None]
 
 
@@ -79,7 +82,8 @@ class RegionLayer:
         )
         if not is_same:
             self._fit(layer)
-            layer.current_edge_width = min(shape[-2:], default=1) * _WIDTH_SHARE
+            side = min((*shape[-2:], _LONGEST_SIDE))
+            layer.current_edge_width = side * _WIDTH_SHARE
             self._shown = wanted
             self._refill(layer)
 
@@ -160,7 +164,6 @@ class RegionLayer:
             return
         like = self._viewer.layers[_LIKE]
         layer.scale = like.scale[-2:]
-        layer.translate = like.translate[-2:]
         layer.units = like.units[-2:]
         layer.axis_labels = like.axis_labels[-2:]
 

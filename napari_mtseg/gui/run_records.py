@@ -50,7 +50,7 @@ class RunRecord:
     device: str = ""
     seed: int = 0
     parent: str | None = None
-    """run that it started from"""
+    """what it started from: name of a run, or 'model NAME'"""
     settings: Mapping[str, Any] = field(default_factory=dict)
     outcome: Outcome = "damaged"
     message: str = ""
@@ -125,7 +125,7 @@ def read_record(run: RunFolder, *, trains: bool) -> RunRecord:
         created=_local(info),
         device=info.device,
         seed=info.seed,
-        parent=info.parent,
+        parent=info.parent or (f"model {info.model}" if info.model else None),
         settings=info.settings,
         outcome=outcome,
         message=message,

@@ -96,7 +96,7 @@ class Strokes:
         with self.unfollowed():
             self._viewer.layers.selection.active = layer
         layer.visible = True
-        layer.mode = "paint"
+        self._layers.use(self._state.draw_as, "paint")
         self._preselect(self._state.draw_as)
 
     @property

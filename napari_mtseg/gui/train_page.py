@@ -121,6 +121,7 @@ class TrainPage(QWidget):
         self._method.chosen.connect(self._choices.set_method)
         self._method.paint_wanted.connect(lambda: self._go_on("annotate"))
         self._choices.changed.connect(self._change_settings)
+        self._choices.method_wanted.connect(self._method.choose)
         self._button.clicked.connect(self.train)
         self._view.chosen.connect(self._go_on)
         self._live.began.connect(self._begin)

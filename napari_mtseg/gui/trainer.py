@@ -35,7 +35,7 @@ class TrainRequest:
     device: str = "auto"
     """'auto', 'cpu', 'cuda' or 'mps'"""
     parent: str | None = None
-    """run whose weights and grown labels to start from"""
+    """run whose weights and grown labels to start from, or path of a model"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """How to train a method: preset, variant, device, seed, start and settings."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -24,6 +24,7 @@ from napari_mtseg.gui.fold import Fold
 from napari_mtseg.gui.run_records import RunRecord
 from napari_mtseg.gui.setting_controls import LARGEST
 from napari_mtseg.gui.settings_form import SettingsForm
+from napari_mtseg.gui.start_choice import StartChoice
 from napari_mtseg.gui.trainer import TrainRequest
 from napari_mtseg.methods.catalog import (
     PRESETS,
@@ -54,12 +55,15 @@ class TrainingChoices(QWidget):
     """Everything about a run but its method, with sensible values from the start."""
 
     changed = Signal()
+    method_wanted = Signal(str)
+    """key of the method of a model that was chosen to start from"""
 
     def __init__(self, method: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("training_choices")
         self._ndim = 2
         self._records: tuple[RunRecord, ...] = ()
+        self._start_values: dict[str, Any] = {}
         self._forms: dict[str, SettingsForm] = {}
         self._variant_values: dict[str, Any] = {}
         self._build()
@@ -88,7 +92,7 @@ class TrainingChoices(QWidget):
             values=self.form.values(),
             seed=int(self.seed.value()),
             device=str(self.device.currentData()),
-            parent=self.parent_run.currentData(),
+            parent=self.start.start,
         )
 
     def settings(self) -> dict[str, Any] | None:
@@ -124,13 +128,15 @@ class TrainingChoices(QWidget):
             form.setVisible(known == key)
         self._offer_variants()
         self._variant_values = {}
-        self.set_earlier_runs(self._records)
+        self._start_values = {}
+        self.start.set_method(key)
         self._take_preset()
 
     def set_ndim(self, ndim: int) -> None:
         """Offer presets and rows for 2D or 3D images."""
         if ndim != self._ndim:
             self._ndim, row = ndim, self.variant.currentData()
+            self.start.set_ndim(ndim)
             self._offer_variants()
             self.variant.setCurrentIndex(max(self.variant.findData(row), 0))
             self._take_preset()
@@ -146,16 +152,7 @@ class TrainingChoices(QWidget):
     def set_earlier_runs(self, records: Iterable[RunRecord]) -> None:
         """Offer runs of the method to train on from."""
         self._records = tuple(records)
-        before = self.parent_run.currentData()
-        self.parent_run.blockSignals(True)
-        self.parent_run.clear()
-        self.parent_run.addItem("New weights", None)
-        for record in self._records:
-            if record.method == self._method and record.has_weights:
-                self.parent_run.addItem(f"Run of {record.created}", record.id)
-        at = self.parent_run.findData(before) if before else 0
-        self.parent_run.setCurrentIndex(max(at, 0))
-        self.parent_run.blockSignals(False)
+        self.start.set_records(self._records)
 
     def start_from(self, run_id: str) -> None:
         """Start the next run from the weights and grown labels of another.
@@ -164,10 +161,8 @@ class TrainingChoices(QWidget):
         """
         for record in self._records:
             if record.id == run_id:
-                # Those of another version may not be allowed any more.
-                with suppress(SettingsError):
-                    self.form.show_values(record.settings)
-        self.parent_run.setCurrentIndex(max(self.parent_run.findData(run_id), 0))
+                self._show(record.settings)
+        self.start.choose(run_id)
         self.changed.emit()
 
     def _build(self) -> None:
@@ -180,11 +175,7 @@ class TrainingChoices(QWidget):
         self.device = self._combo(
             "device", "Where to compute; 'Automatic' takes a GPU if there is one."
         )
-        self.parent_run = self._combo(
-            "start_from",
-            "Begin with new weights, or with the weights and grown labels of an "
-            "earlier run of this method.",
-        )
+        self.start = StartChoice()
         self.seed = QSpinBox()
         self.seed.setObjectName("seed")
         self.seed.setRange(0, LARGEST)
@@ -196,7 +187,7 @@ class TrainingChoices(QWidget):
             ("Preset", self._preset_row()),
             (ROW, self.variant),
             ("Device", self.device),
-            ("Start from", self.parent_run),
+            ("Start from", self.start),
             ("Seed", self.seed),
         )
         for row, (name, what) in enumerate(rows):
@@ -222,7 +213,8 @@ class TrainingChoices(QWidget):
         self.set_devices(())
         self._presets.buttonClicked.connect(lambda _: self._take_preset())
         self.variant.activated.connect(lambda _: self._take_preset())
-        self.parent_run.currentIndexChanged.connect(lambda _: self.changed.emit())
+        self.start.changed.connect(self._take_preset)
+        self.start.method_wanted.connect(self.method_wanted)
         self.seed.valueChanged.connect(lambda _: self.changed.emit())
 
     def _preset_row(self) -> QHBoxLayout:
@@ -266,14 +258,25 @@ class TrainingChoices(QWidget):
         self._variant_label.setVisible(bool(known))
 
     def _take_preset(self) -> None:
-        """Show preset and variant; what the user changed by hand stays changed."""
+        """Show preset, variant and what the weights to start from need.
+
+        What the user changed by hand stays changed.
+        """
+        given = {**self._variant_values, **self._start_values}
         by_hand = {
             name: value
             for name, value in self.form.values().items()
-            if self._variant_values.get(name) != value
+            if given.get(name) != value
         }
         name = self.variant.currentData()
         self._variant_values = variants(self._method)[name] if name else {}
+        self._start_values = dict(self.start.settings())
+        given = {**self._variant_values, **self._start_values}
         self.form.start_from(preset(self._method, self.preset, ndim=self._ndim))
-        self.form.show_values({**self._variant_values, **by_hand})
+        self._show({**given, **by_hand})
         self.changed.emit()
+
+    def _show(self, values: Mapping[str, Any]) -> None:
+        # Those of a run or a model of another version may not be allowed any more.
+        with suppress(SettingsError):
+            self.form.show_values(values)

@@ -1,40 +1,66 @@
 """The annotation of one image as a folder: three label arrays and one small JSON."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from zarr.abc.store import Store
 
 from napari_mtseg.domain.annotation import (
     Annotation,
     Box,
     CompleteRegion,
     ObjectMasks,
-    Tags,
     empty_annotation,
 )
 from napari_mtseg.domain.errors import AnnotationError, ProjectError
-from napari_mtseg.storage.label_arrays import load_labels, open_labels, save_labels
-from napari_mtseg.storage.stored_array import size_text
+from napari_mtseg.storage.annotation_json import (
+    complete_from_json,
+    complete_to_json,
+    table_from_json,
+    table_to_json,
+    tags_from_json,
+)
+from napari_mtseg.storage.label_arrays import load_labels, save_labels
 from napari_mtseg.storage.write import clear_write_errors, read_json, write_json
 
 LAYERS = ("partial", "scribbles", "full")
 FACTS = "annotation.json"
+
+_TYPES = {"partial": np.uint32, "scribbles": np.uint8, "full": np.uint32}
 
 _TRIES = 20
 
 Read = TypeVar("Read")
 
 
-def save_annotation(folder: Path, annotation: Annotation) -> int:
+def save_annotation(
+    folder: Path,
+    annotation: Annotation,
+    *,
+    box: Box | None = None,
+    shape: tuple[int, ...] | None = None,
+) -> int:
     """Save what changed since the last save.
 
     Whenever a crash comes, no pixel is without a class, and no region counts as
     complete before its pixels are there: the tables are written first, with the
     objects of the last save, and written again without them after the pixels.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the annotation; made if it does not exist.
+    annotation : Annotation
+        What is painted on the image, or in ``box`` of it. Its tables hold all objects
+        of the image, and its complete region is that of the image, in its indices.
+    box : Box, optional
+        Where the layers of ``annotation`` lie; paint elsewhere stays as it is. All of
+        the image by default.
+    shape : ([Z,] Y, X), optional
+        Shape of the image; that of ``annotation`` by default.
 
     Returns
     -------
@@ -52,24 +78,41 @@ def save_annotation(folder: Path, annotation: Annotation) -> int:
         folder.mkdir(parents=True, exist_ok=True)
     path = folder / FACTS
     before = read_json(path) if path.exists() else None
-    after = facts_of(annotation)
+    shape = annotation.shape if shape is None else shape
+    after = {**facts_of(annotation), "shape": list(shape)}
     if before is not None and before["shape"] != after["shape"]:
         raise ValueError(f"{folder} is {before['shape']}, not {after['shape']}")
     between = _facts_between(before, after)
     if between != before:
         write_json(path, between)
-    n_written = (
-        save_labels(folder / "partial", annotation.partial.objects)
-        + save_labels(folder / "scribbles", annotation.scribbles)
-        + save_labels(folder / "full", annotation.full.objects)
+    layers: tuple[NDArray[Any], ...] = (
+        annotation.partial.objects,
+        annotation.scribbles,
+        annotation.full.objects,
+    )
+    n_written = sum(
+        save_labels(folder / name, labels, box=box, shape=shape)
+        for name, labels in zip(LAYERS, layers, strict=True)
     )
     if after != between:
         write_json(path, after)
     return n_written
 
 
-def load_annotation(folder: Path, shape: tuple[int, ...]) -> Annotation:
+def load_annotation(
+    folder: Path, shape: tuple[int, ...], *, box: Box | None = None
+) -> Annotation:
     """Read an annotation; an empty one where nothing was saved yet.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the annotation.
+    shape : ([Z,] Y, X)
+        Shape of the image.
+    box : Box, optional
+        Part of the image to read; all by default. The complete region is that of the
+        part, in its indices; the tables hold all objects of the image.
 
     Raises
     ------
@@ -79,23 +122,42 @@ def load_annotation(folder: Path, shape: tuple[int, ...]) -> Annotation:
         If the JSON is damaged.
     """
     if not (folder / FACTS).exists():
-        return empty_annotation(shape)
+        return empty_annotation(shape if box is None else box.shape)
     facts, layers = read_unchanged(
         folder,
         lambda: {
-            "partial": load_labels(folder / "partial", shape, np.uint32),
-            "scribbles": load_labels(folder / "scribbles", shape, np.uint8),
-            "full": load_labels(folder / "full", shape, np.uint32),
+            name: load_labels(folder / name, shape, dtype, box=box)
+            for name, dtype in _TYPES.items()
         },
     )
-    for name, labels in layers.items():
-        if labels.shape != shape:
-            raise AnnotationError(
-                f"The {name} labels in '{folder}' are {size_text(labels.shape)} pixels "
-                f"but their image is {size_text(shape)}. Relink the image that was "
-                "painted on, or delete this annotation folder."
-            )
-    return annotation_from(facts, layers, name=str(folder / FACTS))
+    return annotation_from(facts, layers, name=str(folder / FACTS), box=box)
+
+
+def load_complete(folder: Path) -> CompleteRegion:
+    """Read where the full masks of a whole image are complete; no label is read.
+
+    Raises
+    ------
+    AnnotationError
+        If the JSON is not that of an annotation.
+    """
+    try:
+        facts = read_json(folder / FACTS)
+    except FileNotFoundError:
+        return CompleteRegion()
+    return complete_in(facts, name=str(folder / FACTS))
+
+
+def complete_in(facts: Any, *, name: str = FACTS) -> CompleteRegion:
+    """Return the complete region that facts name.
+
+    Raises
+    ------
+    AnnotationError
+        If the facts are not those of an annotation.
+    """
+    with _told_if_damaged(name):
+        return complete_from_json(facts["complete"])
 
 
 def read_unchanged(folder: Path, read: Callable[[], Read]) -> tuple[Any, Read]:
@@ -134,9 +196,9 @@ def facts_of(annotation: Annotation) -> dict[str, Any]:
     tags = annotation.tags
     return {
         "shape": list(annotation.shape),
-        "partial_classes": _to_table(annotation.partial.class_of),
-        "full_classes": _to_table(annotation.full.class_of),
-        "complete": _complete_facts(annotation.complete),
+        "partial_classes": table_to_json(annotation.partial.class_of),
+        "full_classes": table_to_json(annotation.full.class_of),
+        "complete": complete_to_json(annotation.complete),
         "scene": None if tags.scene is None else int(tags.scene),
         "present": {str(int(k)): bool(v) for k, v in sorted(tags.present.items())},
         "exhaustive": bool(tags.exhaustive),
@@ -145,7 +207,11 @@ def facts_of(annotation: Annotation) -> dict[str, Any]:
 
 
 def annotation_from(
-    facts: Any, layers: Mapping[str, NDArray[Any]], *, name: str = FACTS
+    facts: Any,
+    layers: Mapping[str, NDArray[Any]],
+    *,
+    name: str = FACTS,
+    box: Box | None = None,
 ) -> Annotation:
     """Put an annotation together from its JSON and its three label arrays.
 
@@ -157,22 +223,19 @@ def annotation_from(
         'partial', 'scribbles', 'full' -> ([Z,] Y, X).
     name : str
         Where the facts come from, for the message.
+    box : Box, optional
+        Where the layers lie, if they are a part of the image.
 
     Raises
     ------
     AnnotationError
         If the facts are not those of an annotation.
     """
-    try:
-        complete, tags = _complete_from(facts["complete"]), _tags_from(facts)
-        partial_classes = _from_table(facts["partial_classes"])
-        full_classes = _from_table(facts["full_classes"])
+    with _told_if_damaged(name):
+        complete, tags = complete_from_json(facts["complete"]), tags_from_json(facts)
+        partial_classes = table_from_json(facts["partial_classes"])
+        full_classes = table_from_json(facts["full_classes"])
         origin = str(facts["origin"])
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise AnnotationError(
-            f"'{name}' is damaged: {type(error).__name__} {error}. Put back a copy of "
-            "the file."
-        ) from None
     return Annotation(
         partial=ObjectMasks(
             objects=layers["partial"].astype(np.uint32, copy=False),
@@ -182,7 +245,7 @@ def annotation_from(
         full=ObjectMasks(
             objects=layers["full"].astype(np.uint32, copy=False), class_of=full_classes
         ),
-        complete=complete,
+        complete=complete if box is None else complete.inside(box),
         tags=tags,
         origin=origin,
     )
@@ -202,11 +265,6 @@ def has_scribble_chunks(folder: Path) -> bool:
     return (folder / "scribbles" / "c").exists()
 
 
-def layers_from(stores: Mapping[str, Store]) -> dict[str, NDArray[Any]]:
-    """Read the three label arrays from any kind of zarr store."""
-    return {name: np.asarray(open_labels(store)[...]) for name, store in stores.items()}
-
-
 def _facts_between(before: Any, after: dict[str, Any]) -> dict[str, Any]:
     """Return what is true of the old pixels, of the new ones and of any mixture."""
     old: dict[str, Any] = before or {}
@@ -215,7 +273,7 @@ def _facts_between(before: Any, after: dict[str, Any]) -> dict[str, Any]:
         for key in ("partial_classes", "full_classes")
     }
     same_region = old.get("complete") == after["complete"]
-    nowhere = _complete_facts(CompleteRegion())
+    nowhere = complete_to_json(CompleteRegion())
     return {
         **after,
         **tables,
@@ -223,41 +281,12 @@ def _facts_between(before: Any, after: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _complete_facts(region: CompleteRegion) -> dict[str, Any]:
-    return {
-        "whole": bool(region.whole),
-        "boxes": [[_integers(b.start), _integers(b.stop)] for b in region.boxes],
-        "slices": _integers(region.slices),
-    }
-
-
-def _complete_from(facts: dict[str, Any]) -> CompleteRegion:
-    return CompleteRegion(
-        whole=bool(facts["whole"]),
-        boxes=tuple(
-            Box(start=tuple(_integers(a)), stop=tuple(_integers(b)))
-            for a, b in facts["boxes"]
-        ),
-        slices=tuple(_integers(facts["slices"])),
-    )
-
-
-def _tags_from(facts: dict[str, Any]) -> Tags:
-    return Tags(
-        scene=None if facts["scene"] is None else int(facts["scene"]),
-        present={int(k): bool(v) for k, v in facts["present"].items()},
-        exhaustive=bool(facts["exhaustive"]),
-    )
-
-
-def _integers(values: Iterable[Any]) -> list[int]:
-    """Return plain integers, which JSON can hold, of NumPy's."""
-    return [int(value) for value in values]
-
-
-def _to_table(table: Mapping[int, int]) -> dict[str, int]:
-    return {str(int(key)): int(value) for key, value in sorted(table.items())}
-
-
-def _from_table(table: dict[str, Any]) -> dict[int, int]:
-    return {int(key): int(value) for key, value in table.items()}
+@contextmanager
+def _told_if_damaged(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise AnnotationError(
+            f"'{name}' is damaged: {type(error).__name__} {error}. Put back a copy of "
+            "the file."
+        ) from None

@@ -8,7 +8,7 @@ opening of the project. To remove a scene, the note alone holds the changed tags
 """
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -21,15 +21,13 @@ from napari_mtseg.domain.annotation import (
     SCRIBBLE_FIRST_CLASS,
     UNPAINTED,
     Annotation,
+    Box,
     ObjectMasks,
 )
 from napari_mtseg.domain.errors import SettingsError
 from napari_mtseg.domain.project import PALETTE, ClassInfo, ImageEntry, ProjectInfo
-from napari_mtseg.storage.annotation_files import (
-    FACTS,
-    load_annotation,
-    save_annotation,
-)
+from napari_mtseg.storage.annotation_files import FACTS, save_annotation
+from napari_mtseg.storage.annotation_parts import load_part, parts_of
 from napari_mtseg.storage.project_names import checked_names
 from napari_mtseg.storage.write import clear_write_errors, read_json, write_json
 
@@ -110,7 +108,7 @@ def images_with_class(project: "Project", number: int) -> tuple[ImageEntry, ...]
     return tuple(
         entry
         for entry in project.images
-        if _holds_class(project.annotation(entry), number)
+        if any(_holds_class(part, number) for _, part in _parts(project, entry))
     )
 
 
@@ -145,12 +143,17 @@ def remove_class(project: "Project", number: int) -> tuple[ImageEntry, ...]:
     _clear(folder)
     changed, lost = [], []
     for entry in project.images:
-        before = project.annotation(entry)
-        after = without_class(before, number)
-        if after is not before:
-            save_annotation(folder / entry.id, after)
+        mentions, holds = False, False
+        for _, before in _parts(project, entry):
+            mentions |= without_class(before, number) is not before
+            holds |= _holds_class(before, number)
+        if mentions:
+            for box, before in _parts(project, entry):
+                after = without_class(before, number)
+                shape = entry.spatial_shape
+                save_annotation(folder / entry.id, after, box=box, shape=shape)
             changed.append(entry.id)
-        if _holds_class(before, number):
+        if holds:
             lost.append(entry)
     info = project.info.changed({"classes": classes[:place] + classes[place + 1 :]})
     _carry_out(project, info, images=changed)
@@ -181,8 +184,10 @@ def finish_class_edit(project: Path) -> None:
     note: dict[str, Any] = read_json(folder / NOTE)
     for image_id in note["images"]:
         shape = tuple(read_json(folder / image_id / FACTS)["shape"])
-        changed = load_annotation(folder / image_id, shape)
-        save_annotation(project / "annotations" / image_id, changed)
+        old = project / "annotations" / image_id
+        for box in parts_of(old, shape):
+            changed = load_part(folder / image_id, shape, box)
+            save_annotation(old, changed, box=box, shape=shape)
     _write_scenes(project / "annotations", note.get("scenes", {}))
     write_json(project / "project.json", note["info"])
     # A removed file might come back after a power cut, and with it old paint.
@@ -359,6 +364,15 @@ def _free_colour(classes: tuple[ClassInfo, ...]) -> str:
     taken = {c.colour for c in classes}
     free = (colour for colour in PALETTE if colour not in taken)
     return next(free, PALETTE[len(classes) % len(PALETTE)])
+
+
+def _parts(
+    project: "Project", entry: ImageEntry
+) -> Iterator[tuple[Box | None, Annotation]]:
+    """Read the annotation of an image; of a large one part by part."""
+    folder, shape = project.annotation_folder(entry), entry.spatial_shape
+    for box in parts_of(folder, shape):
+        yield box, load_part(folder, shape, box)
 
 
 def _holds_class(annotation: Annotation, number: int) -> bool:

@@ -8,6 +8,7 @@ How axes without a name are understood is told in ``stored_array``.
 import hashlib
 import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -82,6 +83,45 @@ def open_image(
     shown = _checked_channels(stored.name, channels, layout.n_channels)
     info = info_of(stored, layout, shown)
     return Image(name=stored.name, pixels=_pixels(stored, layout, shown), info=info)
+
+
+def open_coarser(
+    path: Path, *, channels: Sequence[int] | None = None, axes: str | None = None
+) -> tuple[LazyPixels, ...]:
+    """Open the coarser copies that an image file holds of its pixels, if any.
+
+    Parameters
+    ----------
+    path, channels, axes
+        As in :func:`open_image`.
+
+    Returns
+    -------
+    tuple of LazyPixels
+        (C, [Z,] Y, X) of ever fewer pixels, all channels or those asked for.
+
+    Raises
+    ------
+    ImageError
+        As :func:`open_image`.
+    """
+    stored = stored_array(path)
+    layout = layout_of(stored, axes)
+    shown = _checked_channels(stored.name, channels, layout.n_channels)
+    copies = []
+    for array in stored.load_coarser():
+        places = (place for place in layout.source[1:] if place is not None)
+        shape = tuple(int(array.shape[place]) for place in places)
+        copies.append(
+            LazyPixels(
+                array,
+                name=stored.name,
+                layout=replace(layout, spatial_shape=shape),
+                channels=shown,
+                dtype=array.dtype,
+            )
+        )
+    return tuple(copies)
 
 
 def is_image_file(path: Path) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from napari_mtseg.domain.annotation import Box
 from napari_mtseg.domain.errors import ImageError
 from napari_mtseg.storage.stored_array import (
     DECODER_ERRORS,
@@ -171,6 +172,89 @@ class LazyPixels:
                 for k, length in zip(keys[1:], self.shape[1:], strict=True)
             ),
         ]
+
+
+class CroppedPixels:
+    """A box of an image (C, [Z,] Y, X), read by slicing.
+
+    Parameters
+    ----------
+    pixels : (C, [Z,] Y, X)
+        The image; may be lazy.
+    box : Box
+        Part of it along ([Z,] Y, X).
+    """
+
+    def __init__(self, pixels: Any, box: Box) -> None:
+        self._pixels = pixels
+        self._box = box
+        self.dtype: np.dtype[Any] = np.dtype(pixels.dtype)
+        self.shape: tuple[int, ...] = (pixels.shape[0], *box.shape)
+
+    @property
+    def ndim(self) -> int:
+        """3 or 4."""
+        return len(self.shape)
+
+    def __array__(
+        self, dtype: DTypeLike | None = None, copy: bool | None = None
+    ) -> NDArray[Any]:
+        """Read everything."""
+        if copy is False:
+            raise ValueError("pixels of a file cannot be had without a copy")
+        return np.asarray(self[...], dtype=dtype)
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        """Read the part that ``key``, a tuple of slices with steps > 0, asks for."""
+        keys = _one_key_per_axis(key, self.ndim)
+        sides = zip(keys[1:], self._box.start, self._box.shape, strict=True)
+        moved = (_moved(part, first, length) for part, first, length in sides)
+        return np.asarray(self._pixels[(keys[0], *moved)])
+
+
+class ThinnedPixels:
+    """Every n-th pixel of an image (C, [Z,] Y, X), read by slicing.
+
+    Parameters
+    ----------
+    pixels : (C, [Z,] Y, X)
+        The image; may be lazy.
+    steps : tuple of int
+        n along each axis.
+    """
+
+    def __init__(self, pixels: Any, steps: tuple[int, ...]) -> None:
+        self._pixels = pixels
+        self._steps = steps
+        self.dtype: np.dtype[Any] = np.dtype(pixels.dtype)
+        sides = zip(pixels.shape, steps, strict=True)
+        self.shape: tuple[int, ...] = tuple(-(-n // step) for n, step in sides)
+
+    @property
+    def ndim(self) -> int:
+        """3 or 4."""
+        return len(self.shape)
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        """Read the part that ``key``, of integers and slices with steps > 0, names."""
+        keys = _one_key_per_axis(key, self.ndim)
+        sides = zip(keys, self._steps, self.shape, strict=True)
+        wanted = tuple(_thinned(part, step, length) for part, step, length in sides)
+        return np.asarray(self._pixels[wanted])
+
+
+def _thinned(part: Any, every: int, length: int) -> Any:
+    if not isinstance(part, slice):
+        return range(length)[part] * every
+    start, stop, step = part.indices(length)
+    if stop <= start:
+        return slice(0, 0)
+    return slice(start * every, (stop - 1) * every + 1, step * every)
+
+
+def _moved(part: slice, first: int, length: int) -> slice:
+    start, stop, step = part.indices(length)
+    return slice(first + start, first + max(start, stop), step)
 
 
 def _one_key_per_axis(key: Any, ndim: int) -> list[Any]:

@@ -41,6 +41,9 @@ class Provenance(Settings):
     """of these, images with scribbles"""
     n_tagged_only: int = 0
     """images without paint, beside these, that were learned from by their tags"""
+    began_from: str = ""
+    """name of the model whose weights the training, or the first of the runs that it
+    goes on from, began with; empty for new weights"""
     notes: tuple[str, ...] = ()
     """what whoever trained it was told when it began, a sentence each"""
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mtseg.domain.annotation import Annotation
+from napari_mtseg.domain.annotation import Annotation, Box
 from napari_mtseg.domain.errors import ImageError, ProjectError
 from napari_mtseg.domain.image import Image
 from napari_mtseg.domain.project import (
@@ -49,6 +49,7 @@ from napari_mtseg.storage.new_images import (
     new_entry,
     new_id,
 )
+from napari_mtseg.storage.paint_extent import PaintExtent, extent_in
 from napari_mtseg.storage.project_names import SUFFIX, checked_names, with_suffix
 from napari_mtseg.storage.settings_files import read_settings, settings_in
 from napari_mtseg.storage.write import (
@@ -296,13 +297,29 @@ class Project:
             )
         return n_channels_read(self.images[0], self.info.colour)
 
-    def annotation(self, entry: ImageEntry) -> Annotation:
-        """Read the annotation of an image; an empty one where nothing is painted."""
-        return load_annotation(self.annotation_folder(entry), entry.spatial_shape)
+    def annotation(self, entry: ImageEntry, *, box: Box | None = None) -> Annotation:
+        """Read the annotation of an image; an empty one where nothing is painted.
 
-    def save_annotation(self, entry: ImageEntry, annotation: Annotation) -> None:
-        """Save what changed of an annotation. The caller holds the annotation lock."""
-        save_annotation(self.annotation_folder(entry), annotation)
+        Of a part of the image where ``box`` is given, see
+        :func:`~napari_mtseg.storage.annotation_files.load_annotation`.
+        """
+        folder = self.annotation_folder(entry)
+        return load_annotation(folder, entry.spatial_shape, box=box)
+
+    def extent(self, entry: ImageEntry) -> PaintExtent:
+        """Return where an image is painted on, without reading what is not."""
+        return extent_in(self.annotation_folder(entry))
+
+    def save_annotation(
+        self, entry: ImageEntry, annotation: Annotation, *, box: Box | None = None
+    ) -> None:
+        """Save what changed of an annotation. The caller holds the annotation lock.
+
+        Of a part of the image where ``box`` is given, see
+        :func:`~napari_mtseg.storage.annotation_files.save_annotation`.
+        """
+        folder = self.annotation_folder(entry)
+        save_annotation(folder, annotation, box=box, shape=entry.spatial_shape)
 
     def annotation_folder(self, entry: ImageEntry) -> Path:
         """Return where the annotation of an image is kept."""

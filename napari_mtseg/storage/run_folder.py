@@ -9,7 +9,8 @@
       control.json              written by whoever watches: stop, current image
       writer.lock               held while the training lives
       checkpoints/              last.safetensors, best.safetensors, and kept-01, ...
-                                of the last third of the run
+                                of the last third of the run; start.safetensors where
+                                it began with the weights of a model
       grown/003/ID.tif          growing labels after iteration 3; 000 is the start
       previews/ID.npz           latest prediction of the current image
       targets/ID/               maps to learn, while the run lasts, see target_files.py
@@ -20,6 +21,7 @@
 import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -47,6 +49,9 @@ from napari_mtseg.storage.write import (
 KEPT = "kept"
 """what the names of checkpoints begin with that are kept for an ensemble"""
 
+START = "start"
+"""name of the checkpoint with the weights of a model that a run starts from"""
+
 
 class RunInfo(Settings):
     """What a run was started with."""
@@ -71,6 +76,8 @@ class RunInfo(Settings):
     """names of the project's scenes when it began"""
     parent: str | None = None
     """run whose weights and grown labels this one started from"""
+    model: str | None = None
+    """name of the model whose weights it started from; they are the checkpoint START"""
 
 
 class Control(Settings):
@@ -82,11 +89,12 @@ class Control(Settings):
     """id of the image to predict while training"""
 
 
+@dataclass(frozen=True)
 class RunFolder:
-    """One run on disk."""
+    """One run on disk; equal to another of the same path."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    path: Path
+    """folder of the run"""
 
     @property
     def info(self) -> RunInfo:
@@ -125,7 +133,7 @@ class RunFolder:
         return metrics.exists() and read_json(metrics).get("reason") == "done"
 
     def checkpoint(self, name: str) -> Path:
-        """Return the file of the 'last' or 'best' checkpoint, or of a kept one."""
+        """Return the file of the 'last', 'best' or 'start' checkpoint, or of a kept."""
         return self.path / "checkpoints" / f"{name}.safetensors"
 
     def kept_checkpoints(self) -> tuple[str, ...]:

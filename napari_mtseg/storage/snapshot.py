@@ -1,20 +1,22 @@
 """What a run was trained on, frozen: image entries, split and every stroke."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from napari_mtseg.domain.annotation import Annotation, empty_annotation
+from napari_mtseg.domain.annotation import Annotation, Box, empty_annotation
 from napari_mtseg.domain.errors import ProjectError, RunError
 from napari_mtseg.domain.project import ImageEntry
 from napari_mtseg.storage.annotation_files import (
     FACTS,
     LAYERS,
     annotation_from,
-    layers_from,
     read_unchanged,
 )
-from napari_mtseg.storage.label_arrays import SnapshotStore, freeze
+from napari_mtseg.storage.frozen_labels import SnapshotStore, freeze
+from napari_mtseg.storage.label_arrays import open_labels
+from napari_mtseg.storage.label_chunks import chunks_of, painted_boxes, read_chunks
+from napari_mtseg.storage.paint_extent import PaintExtent, extent_of
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.settings_files import settings_in
 from napari_mtseg.storage.write import read_json, write_json
@@ -53,8 +55,8 @@ class Snapshot:
         )
         """all images of the project at that time"""
 
-    def annotation(self, entry: ImageEntry) -> Annotation:
-        """Return what was painted on an image when the run began.
+    def annotation(self, entry: ImageEntry, *, box: Box | None = None) -> Annotation:
+        """Return what was painted on an image, or in a box of it, when the run began.
 
         Raises
         ------
@@ -65,12 +67,35 @@ class Snapshot:
         """
         item = self._painted[entry.id]
         if item["facts"] is None:
-            return empty_annotation(entry.spatial_shape)
-        stores = {
-            name: SnapshotStore(self._chunks, keys)
+            return empty_annotation(entry.spatial_shape if box is None else box.shape)
+        layers = {
+            name: read_chunks(self._labels(keys), chunks_of(keys), box=box)
             for name, keys in item["layers"].items()
         }
-        return annotation_from(item["facts"], layers_from(stores))
+        return annotation_from(item["facts"], layers, box=box)
+
+    def extent(self, entry: ImageEntry) -> PaintExtent:
+        """Return where an image was painted on when the run began.
+
+        Raises
+        ------
+        KeyError
+            If the image was not in the project then.
+        ProjectError
+            If a chunk of the snapshot is gone or damaged.
+        """
+        item = self._painted[entry.id]
+        if item["facts"] is None:
+            return PaintExtent()
+        boxes = [
+            box
+            for keys in item["layers"].values()
+            for box in painted_boxes(self._labels(keys), chunks_of(keys))
+        ]
+        return extent_of(item["facts"], boxes)
+
+    def _labels(self, keys: Mapping[str, str]) -> Any:
+        return open_labels(SnapshotStore(self._chunks, keys))
 
 
 def take_snapshot(

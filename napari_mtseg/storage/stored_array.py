@@ -67,6 +67,9 @@ class StoredArray:
     spacing: Mapping[str, float] = field(default_factory=dict)
     """axis letter -> size of a voxel, in ``unit``"""
     unit: str = "pixel"
+    load_coarser: Callable[[], Sequence[Any]] = tuple
+    """returns the same array at ever fewer pixels, where the file holds them; axes as
+    in ``axes``, read by slicing"""
 
 
 @dataclass(frozen=True, kw_only=True)

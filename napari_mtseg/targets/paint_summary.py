@@ -1,7 +1,7 @@
 """How much was painted, counted over images: what a method needs to know to begin."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,21 @@ from napari_mtseg.targets.class_map import (
     undisputed_complete,
 )
 from napari_mtseg.targets.presence import contradicted_tags, occurring_classes
+
+_PER_IMAGE = (
+    "n_images",
+    "n_unpainted",
+    "n_full",
+    "n_whole",
+    "n_full_open",
+    "n_partial",
+    "n_scribbled",
+    "n_separated",
+    "n_scene_tagged",
+    "n_tagged_only",
+    "n_tag_conflicts",
+)
+"""what counts images"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +116,21 @@ def summarise(
 def added_up(summaries: Iterable[PaintSummary]) -> PaintSummary:
     """Return what the images of all summaries hold together."""
     return sum(summaries, PaintSummary())
+
+
+def of_one_image(parts: Iterable[PaintSummary]) -> PaintSummary:
+    """Return what the parts of one image hold together, all of them painted or one.
+
+    An object that lies in several parts counts once in each of them.
+    """
+    found = list(parts)
+    together = added_up(found)
+    most = {
+        name: max(getattr(part, name) for part in found)
+        for name in _PER_IMAGE
+        if len(found) > 1
+    }
+    return replace(together, **most)
 
 
 def summary_of(

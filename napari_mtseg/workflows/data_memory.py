@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
-import numpy as np
 import psutil
 
+from napari_mtseg.domain.annotation import Box
 from napari_mtseg.domain.errors import MemoryShortageError
 from napari_mtseg.domain.project import ImageEntry
+from napari_mtseg.workflows.annotated_places import Place, is_large
 from napari_mtseg.workflows.devices import gib
 
 BYTES_PER_PIXEL = 24
@@ -27,11 +29,18 @@ class Footprint:
     entry: ImageEntry
     is_painted: bool
     """whether it has labels beside its pixels"""
+    box: Box | None = None
+    """part of a large image that is learned from; None for all of it"""
+
+    @property
+    def place(self) -> Place:
+        """The image, or the part of it."""
+        return Place(entry=self.entry, box=self.box)
 
     @property
     def n_pixels(self) -> int:
         """Pixels (voxels) of one channel."""
-        return int(np.prod(self.entry.spatial_shape, dtype=np.int64))
+        return prod(self.place.shape)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +48,9 @@ class DataMemory:
     """What the training images take of the main memory."""
 
     n_images: int
+    """those that are learned from; parts of a large image count as images"""
     from_disk: frozenset[str]
-    """ids of the images of which each patch is read from the file"""
+    """names of the images and parts of which each patch is read from the file"""
     held: int
     """bytes of the pixels and labels that stay in memory"""
     free: int
@@ -74,14 +84,13 @@ def data_memory(images: Sequence[Footprint], *, n_channels: int) -> DataMemory:
         if pixels <= HELD_SHARE * free:
             break
         pixels -= image.n_pixels * per_pixel
-        from_disk.append(image.entry.id)
+        from_disk.append(image.place.key)
     painted = [image for image in largest_first if image.is_painted]
     labels = sum(image.n_pixels for image in painted) * BYTES_PER_PIXEL
     if labels + pixels > free:
         raise MemoryShortageError(
             f"The {len(images)} training images need about {gib(labels + pixels)} of "
-            f"memory but {gib(free)} are free. Cut the largest, "
-            f"'{largest_first[0].entry.name}', into tiles, or annotate fewer images."
+            f"memory but {gib(free)} are free. {_way_out(largest_first[0])}"
         )
     return DataMemory(
         n_images=len(images),
@@ -89,3 +98,14 @@ def data_memory(images: Sequence[Footprint], *, n_channels: int) -> DataMemory:
         held=labels + pixels,
         free=free,
     )
+
+
+def _way_out(largest: Footprint) -> str:
+    """Return what to do where the labels do not fit into memory."""
+    name = largest.entry.name
+    if largest.is_painted and largest.box is None and is_large(largest.entry):
+        return (
+            f"Of '{name}' all pixels are learned from, since all of it is complete or "
+            "every object marked: mark boxes as complete instead."
+        )
+    return f"Cut the largest, '{name}', into tiles, or annotate fewer images."

@@ -41,7 +41,7 @@ class MemoryEstimates:
         data = data_memory(images, n_channels=method.task.n_channels)
         on_cpu = device.type == "cpu"
         free = max(data.free - data.held, 0) if on_cpu else free_memory(device)
-        step = self._step(method, tuple(image.entry.spatial_shape for image in images))
+        step = self._step(method, tuple(image.place.shape for image in images))
         wanted = method.settings.batch_size
         fitting = step.fitting(wanted, free=free)
         told = memory_sentence(

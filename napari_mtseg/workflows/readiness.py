@@ -7,13 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from napari_mtseg.domain.annotation import empty_annotation
-from napari_mtseg.domain.errors import MemoryShortageError, SettingsError
+from napari_mtseg.domain.errors import MemoryShortageError, MtsegError
 from napari_mtseg.domain.project import ImageEntry
 from napari_mtseg.methods.catalog import CATALOG, entry, load_method, settings_of
 from napari_mtseg.methods.protocol import Method, Readiness, Task
 from napari_mtseg.storage.annotation_files import FACTS
+from napari_mtseg.storage.paint_extent import PaintExtent
 from napari_mtseg.storage.project import Project
-from napari_mtseg.targets.paint_summary import PaintSummary, added_up, summary_of
+from napari_mtseg.targets.paint_summary import PaintSummary, added_up
+from napari_mtseg.workflows.annotated_places import (
+    Place,
+    is_large,
+    margin_for,
+    paint_on,
+    places_in,
+)
 from napari_mtseg.workflows.data_memory import Footprint
 from napari_mtseg.workflows.devices import best_device
 from napari_mtseg.workflows.memory_estimate import MemoryEstimates
@@ -61,6 +69,7 @@ class PaintCounter:
     def __init__(self) -> None:
         self.memory = MemoryEstimates()
         self._counted: dict[Path, tuple[Any, PaintSummary]] = {}
+        self._extents: dict[Path, tuple[Any, PaintExtent]] = {}
 
     def paint_on(
         self, project: Project, image: ImageEntry, *, spacing: tuple[float, ...]
@@ -79,9 +88,29 @@ class PaintCounter:
         state = (spacing, image.spatial_shape, _state_of(folder))
         before, summary = self._counted.get(folder, (None, PaintSummary()))
         if before != state:
-            summary = summary_of(project.annotation(image), spacing=spacing)
+            summary = paint_on(project, image, spacing=spacing)
             self._counted[folder] = (state, summary)
         return summary
+
+    def places(
+        self, project: Project, image: ImageEntry, *, margin: tuple[int, ...]
+    ) -> tuple[Place, ...]:
+        """Return the places of an image of the project that are learned from.
+
+        Raises
+        ------
+        MtsegError
+            If its annotation is damaged.
+        """
+        if not is_large(image):
+            return (Place(entry=image),)
+        folder = project.annotation_folder(image)
+        state = _state_of(folder)
+        before, extent = self._extents.get(folder, (None, PaintExtent()))
+        if before != state:
+            extent = project.extent(image)
+            self._extents[folder] = (state, extent)
+        return places_in(image, extent, margin=margin)
 
 
 def readiness_of(
@@ -146,7 +175,7 @@ def _asked(
     try:
         settings = settings_of_request(project, request)
         device = best_device(request.device)
-    except SettingsError as error:
+    except MtsegError as error:
         return Readiness(problems=(str(error),))
     made: Method = load_method(request.method)(settings, task)
     found = made.readiness(learned)
@@ -154,10 +183,12 @@ def _asked(
         return found
     made = load_method(request.method)(made.adapted(learned), task)
     uses_unpainted = made.uses(empty_annotation((1,) * task.ndim))
+    margin = margin_for(made.settings, task.ndim)
     images = [
-        Footprint(entry=entry, is_painted=paint[entry.id].n_images > 0)
+        Footprint(entry=entry, box=place.box, is_painted=paint[entry.id].n_images > 0)
         for entry in entries
         if uses_unpainted or paint[entry.id].n_images > 0
+        for place in counter.places(project, entry, margin=margin)
     ]
     try:
         told = counter.memory.sentences(made, images, device=device)

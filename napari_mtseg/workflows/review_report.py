@@ -269,6 +269,7 @@ def _origins(project: Project, run: RunInfo) -> Iterator[str]:
         "images in the project": str(len(project.images)),
         "run": run.id,
         "began from run": run.parent or NOTHING,
+        **({"began from model": run.model} if run.model else {}),
         "trained": f"{run.created}, seed {run.seed}, on {run.device}",
         "classes": classes,
         "scenes": ", ".join(run.scenes) or NOTHING,

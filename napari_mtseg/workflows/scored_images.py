@@ -10,6 +10,7 @@ from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.run_folder import RunFolder
 from napari_mtseg.storage.score_checks import HELD_OUT
 from napari_mtseg.storage.snapshot import load_snapshot
+from napari_mtseg.workflows.annotated_places import is_painted
 
 _ALL = "all"
 
@@ -83,7 +84,7 @@ def trained_images(
             for entry in snapshot.images
             if entry.id in ids
             and entry.split == "train"
-            and not snapshot.annotation(entry).is_empty
+            and is_painted(snapshot, entry)
         )
         run = RunFolder(run.path.with_name(run.info.parent or run.path.name))
     return frozenset(learned)

@@ -24,14 +24,17 @@ from napari_mtseg.domain.events import (
     ValidationFinished,
 )
 from napari_mtseg.methods.protocol import Method
+from napari_mtseg.networks.window_answer import SliceableImage
 from napari_mtseg.storage.checkpoint import load_checkpoint
 from napari_mtseg.storage.project import Project
-from napari_mtseg.storage.run_folder import KEPT, RunFolder
+from napari_mtseg.storage.run_folder import KEPT, START, RunFolder
 from napari_mtseg.storage.snapshot import load_snapshot
+from napari_mtseg.workflows.annotated_places import is_large
 from napari_mtseg.workflows.devices import best_device, is_out_of_memory
 from napari_mtseg.workflows.learner import Learner
 from napari_mtseg.workflows.network_outputs import Predictor, StoppedError
 from napari_mtseg.workflows.patch_plan import PatchPlan
+from napari_mtseg.workflows.process_group import lost_process
 from napari_mtseg.workflows.processes import is_lead, n_processes
 from napari_mtseg.workflows.run_writer import RunWriter
 from napari_mtseg.workflows.runs import method_of, parent_labels
@@ -80,6 +83,12 @@ def train(project: Project, run: RunFolder) -> Iterator[Event]:
         except MtsegError as error:
             writer.append(TrainingFailed(step=training.n_steps, message=str(error)))
             raise
+        except RuntimeError as error:
+            lost = lost_process(error)
+            if lost is None:
+                raise
+            writer.append(TrainingFailed(step=training.n_steps, message=str(lost)))
+            raise lost from None
 
 
 class _Training:
@@ -162,10 +171,13 @@ class _Training:
             self._metrics = state["metrics"]
             self._data.load_grown(self._run, self._iteration)
         else:
-            if self._info.parent is None:
-                self._learner_now.load_some_weights(self._method.first_weights())
-            else:
+            if self._info.parent is not None:
                 self._start_from_parent(self._info.parent)
+            elif self._info.model is not None:
+                weights, _ = load_checkpoint(self._run.checkpoint(START))
+                self._learner_now.load_some_weights(weights)
+            else:
+                self._learner_now.load_some_weights(self._method.first_weights())
             self._data.save_grown(self._run, 0)
         self._writer.forget_after(self.n_steps)
         yield RunStarted(
@@ -278,8 +290,13 @@ class _Training:
             and wanted in {e.id for e in self._snapshot.images}
         ):
             return
+        is_new = wanted != self._previewed_image
         self._previewed_image = wanted
         entry = self._project.image(wanted)
+        if is_large(entry):
+            if is_new:
+                yield Noticed(message=_no_preview(entry.name))
+            return
         pixels = normalised_pixels(self._project, entry, self._method)
         found = self._method.interpret(self._outputs(pixels))
         maps: dict[str, NDArray[Any]] = {
@@ -331,7 +348,7 @@ class _Training:
         n_growths = sum(stage.grows for stage in self._stages[: index + 1])
         return self._iteration >= n_growths
 
-    def _outputs(self, pixels: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+    def _outputs(self, pixels: SliceableImage) -> dict[str, NDArray[Any]]:
         learner = self._learner_now
         if self._predictor is None or self._predicts_at != learner.n_steps:
             self._predictor = Predictor(
@@ -370,6 +387,13 @@ def kept_steps(total: int, n: int) -> tuple[int, ...]:
     """
     return tuple(
         sorted({total - round(total * i / (3 * n)) for i in range(n)}) if n else ()
+    )
+
+
+def _no_preview(name: str) -> str:
+    return (
+        f"'{name}' is too large to be predicted while the network learns. Predict it "
+        "with 'mtseg predict' after the training."
     )
 
 

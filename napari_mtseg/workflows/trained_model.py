@@ -14,7 +14,7 @@ from napari_mtseg.storage.checkpoint import load_checkpoint
 from napari_mtseg.storage.model_folder import load_model_folder
 from napari_mtseg.storage.model_info import ModelInfo, Provenance
 from napari_mtseg.storage.project import Project
-from napari_mtseg.storage.run_folder import RunFolder
+from napari_mtseg.storage.run_folder import RunFolder, RunInfo, find_run
 from napari_mtseg.storage.snapshot import load_snapshot
 from napari_mtseg.workflows.runs import check_classes
 
@@ -78,6 +78,7 @@ def model_of_run(
             step=int(state.get("step", 0)),
             versions=facts.versions,
             metrics=state.get("metrics", {}),
+            began_from=_began_from(project, facts),
         ),
     )
     try:
@@ -89,6 +90,16 @@ def model_of_run(
             "Train again."
         ) from None
     return info, tensors
+
+
+def _began_from(project: Project, facts: RunInfo) -> str:
+    """Return the model that a run, or the first of the runs before it, began with."""
+    while facts.model is None and facts.parent is not None:
+        try:
+            facts = find_run(project.path, facts.parent).info
+        except RunError:  # deleted since
+            break
+    return facts.model or ""
 
 
 def trained_method(info: ModelInfo) -> Method:

@@ -22,8 +22,14 @@ from napari_mtseg.storage.target_files import (
     pixels_copy,
     save_targets,
 )
+from napari_mtseg.workflows.annotated_places import (
+    PaintSource,
+    Place,
+    margin_for,
+    places_of,
+)
 from napari_mtseg.workflows.data_memory import DataMemory, Footprint, data_memory
-from napari_mtseg.workflows.network_input import normalised_pixels_of
+from napari_mtseg.workflows.network_input import NormalisedPixels, normalised_pixels_of
 from napari_mtseg.workflows.processes import is_lead, n_processes, rank
 
 FLOODED = 6.0
@@ -37,13 +43,19 @@ Outputs = Callable[[NDArray[np.float32]], dict[str, NDArray[np.float32]]]
 class LearningImage:
     """One image that is learned from; its annotation grows."""
 
-    entry: ImageEntry
+    place: Place
+    """the image, or the part of a large one"""
     pixels: NDArray[np.float32]
     """(C, [Z,] Y, X) normalised; a large image is read from its file when sliced"""
     painted: Annotation
     """what the person painted"""
     annotation: Annotation
     """what is learned from now"""
+
+    @property
+    def entry(self) -> ImageEntry:
+        """The image."""
+        return self.place.entry
 
 
 class TrainingData:
@@ -79,7 +91,7 @@ class TrainingData:
     def _targets(self, image: LearningImage) -> ImageTargets:
         """Compute the targets of one image once for the run, unless its labels grow."""
         grows = any(stage.grows for stage in self._method.stages())
-        folder = self._run.targets_folder(image.entry.id)
+        folder = self._run.targets_folder(image.place.key)
         saved = None if grows else load_targets(folder)
         if saved is not None:
             return saved
@@ -120,10 +132,13 @@ class TrainingData:
         return names
 
     def save_grown(self, run: RunFolder, iteration: int) -> dict[str, str]:
-        """Save the growing labels; return image id -> file of the run folder."""
+        """Save the growing labels; return file of the run folder by name.
+
+        The name is the image's id, or :attr:`Place.key` of a part.
+        """
         return {
-            image.entry.id: run.save_grown(
-                iteration, image.entry.id, image.annotation.partial.objects
+            image.place.key: run.save_grown(
+                iteration, image.place.key, image.annotation.partial.objects
             )
             for image in self._own_share()
         }
@@ -136,7 +151,7 @@ class TrainingData:
     def load_grown(self, run: RunFolder, iteration: int) -> None:
         """Go back to the labels after an iteration."""
         for image in self.images:
-            objects = run.load_grown(iteration, image.entry.id)
+            objects = run.load_grown(iteration, image.place.key)
             if objects is not None:
                 image.annotation = with_objects(image.annotation, objects)
 
@@ -147,7 +162,9 @@ def load_training_data(
     """Open the training images and start their labels.
 
     Images are read whole, as far as they take a small share of the free memory; of
-    the largest ones each patch is read from the file.
+    the largest ones each patch is read from the file. Of an image that is larger still
+    the surroundings of its paint are images of their own, which changes nothing that
+    is known: unpainted means unknown.
 
     Raises
     ------
@@ -157,39 +174,79 @@ def load_training_data(
         If the images do not fit into memory.
     """
     seed = run.info.seed
-    entries = [e for e in snapshot.images if e.split == "train"]
-    annotated = [(e, _without_blank_layers(snapshot.annotation(e))) for e in entries]
-    usable = [(e, a) for e, a in annotated if not a.is_empty or method.uses(a)]
+    margin = margin_for(method.settings, method.task.ndim)
+    places = [
+        place
+        for entry in snapshot.images
+        if entry.split == "train"
+        for place in places_of(snapshot, entry, margin=margin)
+    ]
+    annotated = [(p, annotation_at(snapshot, p)) for p in places]
+    usable = [(p, a) for p, a in annotated if not a.is_empty or method.uses(a)]
     memory = data_memory(
-        [Footprint(entry=e, is_painted=not a.is_empty) for e, a in usable],
+        [
+            Footprint(entry=p.entry, box=p.box, is_painted=not a.is_empty)
+            for p, a in usable
+        ],
         n_channels=method.task.n_channels,
     )
     images = []
-    for index, (entry, annotation) in enumerate(usable):
-        if entry.id in memory.from_disk:
-            pixels = _pixels_from_disk(project, entry, method, run)
-        else:
-            pixels = np.asarray(normalised_pixels(project, entry, method))
+    reader = _PixelReader(project, method, run)
+    for index, (place, annotation) in enumerate(usable):
+        pixels = reader.pixels(place, from_disk=place.key in memory.from_disk)
         if annotation.is_empty:
-            images.append(LearningImage(entry, pixels, annotation, annotation))
+            images.append(LearningImage(place, pixels, annotation, annotation))
             continue
         rng = np.random.default_rng([seed, index])
         started = method.start(annotation, pixels=pixels, rng=rng)
         if method.uses(started):
-            images.append(LearningImage(entry, pixels, annotation, started))
+            images.append(LearningImage(place, pixels, annotation, started))
     return TrainingData(method, images, run=run, seed=seed, memory=memory)
+
+
+class _PixelReader:
+    """Reads training images; the normalisation of each is found once."""
+
+    def __init__(self, project: Project, method: Method, run: RunFolder) -> None:
+        self._project, self._method, self._run = project, method, run
+        self._last: tuple[str, bool, NormalisedPixels] | None = None
+
+    def pixels(self, place: Place, *, from_disk: bool) -> NDArray[np.float32]:
+        """Return the pixels of a place, in memory unless ``from_disk``."""
+        key = (place.entry.id, from_disk)
+        if self._last is None or self._last[:2] != key:
+            self._last = (*key, self._whole(place.entry, from_disk=from_disk))
+        whole = self._last[2]
+        lazy = whole if place.box is None else whole.inside(place.box)
+        return cast("NDArray[np.float32]", lazy) if from_disk else np.asarray(lazy)
+
+    def _whole(self, entry: ImageEntry, *, from_disk: bool) -> NormalisedPixels:
+        if from_disk:
+            return _pixels_from_disk(self._project, entry, self._method, self._run)
+        return normalised_pixels(self._project, entry, self._method)
+
+
+def annotation_at(source: PaintSource, place: Place) -> Annotation:
+    """Return what is painted at a place; layers without paint take no memory.
+
+    Raises
+    ------
+    MtsegError
+        If the annotation is damaged.
+    """
+    return _without_blank_layers(source.annotation(place.entry, box=place.box))
 
 
 def normalised_pixels(
     project: Project, entry: ImageEntry, method: Method
-) -> NDArray[np.float32]:
+) -> NormalisedPixels:
     """Return one image as the network sees it, (C, [Z,] Y, X); read when sliced."""
     return _normalised(project, entry, method, project.open_image(entry).pixels)
 
 
 def _pixels_from_disk(
     project: Project, entry: ImageEntry, method: Method, run: RunFolder
-) -> NDArray[np.float32]:
+) -> NormalisedPixels:
     """Return an image that is never whole in memory; where need be, a copy on disk."""
     folder = run.targets_folder(entry.id)
     pixels = pixels_copy(folder)
@@ -202,14 +259,13 @@ def _pixels_from_disk(
 
 def _normalised(
     project: Project, entry: ImageEntry, method: Method, pixels: NDArray[np.generic]
-) -> NDArray[np.float32]:
-    lazy = normalised_pixels_of(
+) -> NormalisedPixels:
+    return normalised_pixels_of(
         entry.name,
         pixels,
         colour=project.info.colour,
         kind=method.settings.normalisation,
     )
-    return cast("NDArray[np.float32]", lazy)
 
 
 def with_objects(annotation: Annotation, objects: NDArray[np.uint32]) -> Annotation:

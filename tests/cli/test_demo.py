@@ -49,6 +49,8 @@ def done_at_once(monkeypatch, tmp_path):
         evaluation=Evaluation(),
     )
     run = RunFolder(tmp_path / "run")
+    at_once = (tmp_path / "nuclei.png", 38)
+    monkeypatch.setattr(demo, "segment_at_once", lambda _out, **_kind: at_once)
     monkeypatch.setattr(demo, "make_sample_project", lambda _out, **_kind: (None, None))
     monkeypatch.setattr(demo, "train_sample", lambda _project, **_kind: (run, iter(())))
     monkeypatch.setattr(demo, "finish_demo", lambda *_parts, **_kind: result)
@@ -58,16 +60,25 @@ def test_the_demo_says_what_it_does_and_where_the_results_are(done_at_once, tmp_
     result = run_demo(tmp_path)
     assert result.exit_code == 0, result.output
     assert [line for line in result.stderr.splitlines() if line] == [
-        "1/4 making a project from the embedded sample, painted by a simulated hand",
-        "2/4 training: the partial masks grow to the boundaries",
-        "3/4 predicting all tiles and scoring the 4 that were held out",
-        "4/4 done: test Dice 0.875 (95 % interval 0.500 to 1.000, 4 tiles)",
+        "1/5 segmenting a picture with the example model 'nuclei', trained before",
+        f"    38 nuclei in {tmp_path / 'nuclei.png'}",
+        "2/5 making a project from the embedded sample, painted by a simulated hand",
+        "3/5 training: the partial masks grow to the boundaries",
+        "4/5 predicting all tiles and scoring the 4 that were held out",
+        "5/5 done: test Dice 0.875 (95 % interval 0.500 to 1.000, 4 tiles)",
         f"    picture  {tmp_path / 'growth.png'}",
         f"    model    {tmp_path / 'glands-model'}",
         f"    project  {tmp_path / 'glands.mtseg'}",
         "Use the model on your images: mtseg predict "
         f"{tmp_path / 'glands-model'} FOLDER --out OUT",
+        "More trained models, to use or to start a training from: mtseg models",
     ]
+
+
+def test_a_picture_is_segmented_before_anything_is_trained(tmp_path):
+    picture, n_nuclei = demo.segment_at_once(tmp_path / "out", device="cpu")
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert 30 <= n_nuclei <= 45
 
 
 def test_an_earlier_demo_is_not_written_over(tmp_path):

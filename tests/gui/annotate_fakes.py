@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from psygnal import Signal
@@ -35,6 +36,8 @@ class FakeEditing:
         self.tags = Tags()
         self.complete = CompleteRegion()
         self.counts = NOTHING
+        self.hint = ""
+        self.is_in_parts = False
         self.replaced: list[Annotation] = []
         self.said: list[str] = []
         self.saves = True
@@ -53,7 +56,7 @@ class FakeEditing:
         self.complete = region
         self.changed.emit()
 
-    def paint(self, **counts: int) -> None:
+    def paint(self, **counts: Any) -> None:
         self.counts = replace(self.counts, **counts)
         self.changed.emit()
 

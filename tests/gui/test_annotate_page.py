@@ -83,6 +83,13 @@ def test_an_unpainted_image_says_what_to_paint_first(made):
     assert said(page, "first_step") == ""
 
 
+def test_why_nobody_can_paint_is_said_first(made):
+    _, editing, _, page = made()
+    editing.hint = "Zoom in to paint."
+    editing.changed.emit()
+    assert said(page, "first_step") == "Zoom in to paint."
+
+
 def test_an_image_that_is_complete_without_objects_needs_no_first_step(made):
     _, editing, _, page = made()
     editing.set_complete(CompleteRegion(whole=True))

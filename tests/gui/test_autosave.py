@@ -124,10 +124,10 @@ def full_disk(monkeypatch):
     is_full = threading.Event()
     save = Project.save_annotation
 
-    def refuse(self, entry, annotation):
+    def refuse(self, entry, annotation, *, box=None):
         if is_full.is_set():
             raise StorageError("The disk is full. Free some space.")
-        save(self, entry, annotation)
+        save(self, entry, annotation, box=box)
 
     monkeypatch.setattr(Project, "save_annotation", refuse)
     monkeypatch.setattr("napari_mtseg.gui.autosave.RETRY", 0.2)

@@ -1,24 +1,35 @@
 """Closing the window: with a training behind it, and with paint that is not saved."""
 
 import json
+import sys
+from pathlib import Path
 
 import psutil
 import pytest
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QMainWindow, QMessageBox, QPushButton
+from qtpy.QtWidgets import (
+    QApplication,
+    QLineEdit,
+    QMainWindow,
+    QMessageBox,
+    QPushButton,
+)
 
 from benchmarks.window_driver import wait_until
 from napari_mtseg.domain.errors import StorageError
 from napari_mtseg.domain.events import CheckpointSaved, StepFinished
 from napari_mtseg.gui.menu_entries import open_dock
 from napari_mtseg.gui.trainer import TrainRequest
+from napari_mtseg.storage.batch_ledger import read_ledger
 from napari_mtseg.storage.locks import OWNER_FILE, is_locked
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.run_folder import RunFolder
 from tests.gui.painted_projects import on_disk, plain_project
+from tests.gui.trained_projects import trained_run
 from tests.tiny_projects import TINY, disc_project
 
+FAKE_MTSEG = (sys.executable, str(Path(__file__).parent / "fake_mtseg.py"))
 LONG = {**TINY, "steps": 100_000, "checkpoint_every": 20}
 """settings of a training that would go on for minutes"""
 
@@ -197,9 +208,34 @@ def test_a_killed_training_is_a_sentence_and_resume_goes_on(opened, tmp_path):
     assert steps == list(range(1, len(steps) + 1))
 
 
+def test_closing_the_window_asks_before_a_folder_stays_half_segmented(opened, tmp_path):
+    project = plain_project(tmp_path)
+    trained_run(project)
+    _, dock, close = opened(project)
+    dock.commands._mtseg = FAKE_MTSEG
+    (tmp_path / "scans").mkdir()
+    dock.findChild(QLineEdit, "segment_images").setText(str(tmp_path / "scans"))
+    dock.findChild(QPushButton, "start_segmenting").click()
+    export = dock.pages["export"]
+    wait_until(lambda: "1 of 5 images" in export.closing_question, seconds=30)
+    question = Answer("Keep the window open")
+    assert not close()
+    assert question.asked == (
+        "Images are being segmented. 1 of 5 images is done. Closing the window stops "
+        "that. What is done is kept; Start on the Export page goes on with the rest."
+    )
+    results = tmp_path / "scans-results"
+    assert is_locked(results)
+    question = Answer("Stop and close")
+    assert close()
+    assert question.default == "Keep the window open"
+    assert not is_locked(results)
+    assert read_ledger(results).n_done == 1
+
+
 @pytest.fixture
 def full_disk(monkeypatch):
-    def refuse(self, entry, annotation):
+    def refuse(self, entry, annotation, *, box=None):
         raise StorageError("The disk is full. Free some space.")
 
     with monkeypatch.context() as patch:

@@ -22,6 +22,7 @@ from napari_mtseg.storage.annotation_files import (
     annotation_from,
     facts_of,
     load_annotation,
+    load_complete,
     read_unchanged,
     save_annotation,
 )
@@ -262,3 +263,31 @@ def test_facts_that_never_hold_still_are_one_sentence(tmp_path):
         read_unchanged(
             tmp_path / "a", lambda: file.write_text(json.dumps({"n": next(n)}))
         )
+
+
+def test_a_part_is_read_with_the_region_in_its_own_indices(tmp_path):
+    region = CompleteRegion(boxes=(Box(start=(1, 1), stop=(4, 3)),))
+    save_annotation(tmp_path / "a", painted((4, 6), complete=region))
+    box = Box(start=(2, 2), stop=(4, 6))
+    found = load_annotation(tmp_path / "a", (4, 6), box=box)
+    assert found.shape == (2, 4)
+    assert found.scribbles.tolist() == [[0] * 4, [0, 1, 2, 3]]
+    assert found.complete.boxes == (Box(start=(0, 0), stop=(2, 1)),)
+    assert load_complete(tmp_path / "a") == region
+
+
+def test_a_part_is_saved_without_touching_the_rest(tmp_path):
+    folder, shape = tmp_path / "a", (4, 6)
+    save_annotation(folder, painted(shape))
+    box = Box(start=(2, 0), stop=(4, 2))
+    part = painted((2, 2), class_of={1: 1, 9: 2, 5: 1})
+    save_annotation(folder, part, box=box, shape=shape)
+    found = load_annotation(folder, shape)
+    assert found.partial.objects[2].tolist() == [1, 5, 0, 0, 0, 0]
+    assert found.partial.objects[0].tolist() == [1, 9, 0, 0, 0, 0]
+    assert dict(found.partial.class_of) == {1: 1, 5: 1, 9: 2}
+    assert found.scribbles.ravel()[-3:].tolist() == [1, 2, 3]
+
+
+def test_the_complete_region_of_nothing_is_empty(tmp_path):
+    assert load_complete(tmp_path / "a").is_empty

@@ -3,10 +3,14 @@
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
+import tifffile
 
 from napari_mtseg.domain.annotation import (
+    SCRIBBLE_FIRST_CLASS,
     Annotation,
+    Box,
     CompleteRegion,
     ObjectMasks,
     Tags,
@@ -18,7 +22,7 @@ from napari_mtseg.domain.errors import (
     SettingsError,
     StorageError,
 )
-from napari_mtseg.storage import class_edits
+from napari_mtseg.storage import annotation_parts, class_edits, label_arrays
 from napari_mtseg.storage.class_edits import (
     add_class,
     add_scene,
@@ -291,7 +295,7 @@ def test_while_a_class_is_being_removed_nobody_else_opens_the_project(
 
 
 def test_a_full_disk_changes_nothing(project, monkeypatch):
-    def full(*_args):
+    def full(*_args, **_boxes):
         raise StorageError("The disk is full.")
 
     with monkeypatch.context() as patched:
@@ -365,3 +369,31 @@ def test_a_damaged_annotation_keeps_every_scene(tagged):
         remove_scene(tagged, 1)
     assert again(tagged).info.scenes == ("day", "dusk", "night")
     assert tags_of(tagged, tagged.images[1]).scene == 1
+
+
+def test_a_class_leaves_a_large_image_part_by_part(tmp_path, monkeypatch):
+    monkeypatch.setattr(annotation_parts, "LARGE", 10)
+    monkeypatch.setattr(label_arrays, "CHUNK_2D", (4, 4))
+    project = Project.create(tmp_path / "p", classes=["a", "b", "c"])
+    tifffile.imwrite(tmp_path / "0.tif", np.arange(120, dtype=np.uint8).reshape(10, 12))
+    entry = project.add_image(tmp_path / "0.tif")
+    objects = np.zeros((10, 12), np.uint32)
+    objects[0, 0], objects[9, 11], objects[5, 5] = 1, 2, 3
+    scribbles = np.zeros((10, 12), np.uint8)
+    scribbles[9, 0], scribbles[0, 11] = SCRIBBLE_FIRST_CLASS, SCRIBBLE_FIRST_CLASS + 2
+    region = CompleteRegion(boxes=(Box(start=(0, 0), stop=(9, 9)),))
+    annotation = replace(
+        empty_annotation((10, 12)),
+        partial=ObjectMasks(objects=objects, class_of={1: 1, 2: 2, 3: 3}),
+        scribbles=scribbles,
+        complete=region,
+    )
+    project.save_annotation(entry, annotation)
+    assert images_with_class(project, 1) == (entry,)
+    assert remove_class(project, 1) == (entry,)
+    found = Project.open(project.path).annotation(entry)
+    assert np.argwhere(found.partial.objects).tolist() == [[5, 5], [9, 11]]
+    assert dict(found.partial.class_of) == {2: 1, 3: 2}
+    assert np.argwhere(found.scribbles).tolist() == [[0, 11]]
+    assert found.scribbles[0, 11] == SCRIBBLE_FIRST_CLASS + 1
+    assert found.complete == region

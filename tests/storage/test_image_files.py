@@ -1,4 +1,5 @@
 import builtins
+import shutil
 import struct
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from napari_mtseg.storage.image_files import (
     inspect_image,
     is_image_file,
     list_image_files,
+    open_coarser,
     open_image,
     read_pixels,
 )
@@ -310,6 +312,20 @@ class TestZarr:
         path = ome_zarr(tmp_path, ZCYX, "ZCYX", [2, 1, 0.5, 0.25], version=version)
         expected = ZCYX.transpose(1, 0, 2, 3)
         assert_image(path, expected, spacing=(2, 0.5, 0.25), unit="micrometer")
+
+    def test_coarser_levels_are_read_by_slicing(self, tmp_path):
+        path = ome_zarr(tmp_path, ZCYX, "ZCYX", [1, 1, 1, 1])
+        half = ZCYX[..., ::2, ::2]
+        zarr.open_group(path)["1"][...] = half
+        (level,) = open_coarser(path, channels=[1])
+        assert level.shape == (1, len(ZCYX), *half.shape[2:])
+        np.testing.assert_array_equal(level[0, 1, 1:], half[1, 1, 1:])
+
+    def test_a_level_that_is_gone_is_passed_over(self, tmp_path):
+        path = ome_zarr(tmp_path, ZCYX, "ZCYX", [1, 1, 1, 1])
+        shutil.rmtree(path / "1")
+        assert open_coarser(path) == ()
+        assert open_image(path).info.shape[1:] == (len(ZCYX), *ZCYX.shape[2:])
 
     def test_axes_of_length_1_are_dropped(self, tmp_path):
         path = ome_zarr(tmp_path, ZCYX[None, :1], "TZCYX", [1, 2, 1, 0.5, 0.5])

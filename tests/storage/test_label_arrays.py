@@ -7,11 +7,9 @@ import pytest
 from zarr.core.buffer import default_buffer_prototype
 
 from napari_mtseg.domain.errors import AnnotationError, ProjectError, StorageError
+from napari_mtseg.storage.frozen_labels import SnapshotStore, chunk_name, freeze
 from napari_mtseg.storage.label_arrays import (
     CHUNK_2D,
-    SnapshotStore,
-    chunk_name,
-    freeze,
     load_labels,
     open_labels,
     save_labels,

@@ -3,8 +3,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_mtseg.domain.annotation import Box
 from napari_mtseg.domain.errors import ImageError
-from napari_mtseg.storage.lazy_pixels import LazyPixels, is_read_in_parts
+from napari_mtseg.storage.lazy_pixels import (
+    CroppedPixels,
+    LazyPixels,
+    ThinnedPixels,
+    is_read_in_parts,
+)
 from napari_mtseg.storage.stored_array import StoredArray, layout_of
 
 ZCYX = np.arange(3 * 4 * 5 * 6, dtype=">u2").reshape(3, 4, 5, 6)
@@ -139,3 +145,37 @@ def test_pixels_are_read_in_parts_where_slicing_reads_the_file(tmp_path):
             dtype=array.dtype,
         )
         assert is_read_in_parts(pixels) == expected
+
+
+@given(st.data())
+def test_a_crop_and_every_nth_pixel_are_sliced_as_arrays_are(data):
+    start = tuple(data.draw(st.integers(0, n - 1)) for n in CZYX.shape[1:])
+    stop = tuple(
+        data.draw(st.integers(a + 1, n))
+        for a, n in zip(start, CZYX.shape[1:], strict=True)
+    )
+    box = Box(start=start, stop=stop)
+    steps = tuple(data.draw(st.integers(1, 3)) for _ in CZYX.shape)
+    pixels, _ = lazy(ZCYX, "ZCYX")
+    thin = tuple(slice(None, None, n) for n in steps)
+    for found, expected in (
+        (CroppedPixels(pixels, box), CZYX[(slice(None), *box.slices)]),
+        (ThinnedPixels(pixels, steps), CZYX[thin]),
+    ):
+        assert found.shape == expected.shape
+        key = tuple(
+            slice(
+                data.draw(st.integers(-n, n)),
+                data.draw(st.integers(-n, n)),
+                data.draw(st.integers(1, 3)),
+            )
+            for n in found.shape
+        )
+        np.testing.assert_array_equal(found[...], expected)
+        np.testing.assert_array_equal(found[key], expected[key])
+
+
+def test_a_plane_of_every_nth_pixel_is_read_by_its_number():
+    pixels, _ = lazy(ZCYX, "ZCYX")
+    found = ThinnedPixels(pixels, (1, 1, 2, 2))
+    np.testing.assert_array_equal(found[0, 1], CZYX[0, 1, ::2, ::2])

@@ -7,7 +7,7 @@ import tifffile
 from napari_mtseg.domain.annotation import ObjectMasks, Tags, empty_annotation
 from napari_mtseg.domain.errors import ProjectError, RunError
 from napari_mtseg.storage import snapshot as snapshot_module
-from napari_mtseg.storage.label_arrays import chunk_name, freeze
+from napari_mtseg.storage.frozen_labels import chunk_name, freeze
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.snapshot import load_snapshot, take_snapshot
 from napari_mtseg.storage.write import read_json, write_json
@@ -143,3 +143,15 @@ def test_a_lost_chunk_is_one_sentence_that_names_it(project, file):
         f"'{lost}', a part of the labels that a run was trained on, is missing. Put "
         "back a copy of the file, or start a new run."
     )
+
+
+def test_a_part_of_a_snapshot_is_that_part_of_the_whole(project):
+    paint(project, "a", 7)
+    entry = project.image("a")
+    snapshot = take_snapshot(project, project.path / "s.json")
+    whole = snapshot.annotation(entry).partial.objects
+    (box,) = snapshot.extent(entry).boxes
+    assert box == project.extent(entry).boxes[0]
+    part = snapshot.annotation(entry, box=box).partial.objects
+    np.testing.assert_array_equal(part, whole[box.slices])
+    assert np.count_nonzero(part) == np.count_nonzero(whole)

@@ -13,7 +13,7 @@ from napari_mtseg.methods.catalog import CATALOG
 from napari_mtseg.methods.protocol import Readiness
 from napari_mtseg.storage.project import Project
 from napari_mtseg.targets.paint_summary import PaintSummary
-from napari_mtseg.workflows import readiness
+from napari_mtseg.workflows import annotated_places
 from napari_mtseg.workflows.readiness import (
     NO_IMAGES,
     PaintCounter,
@@ -35,13 +35,13 @@ NOTHING_PAINTED = (
 @pytest.fixture
 def counted(monkeypatch):
     """Shapes of the annotations that were counted, not remembered."""
-    really, calls = readiness.summary_of, []
+    really, calls = annotated_places.summary_of, []
 
     def counting(annotation, *, spacing):
         calls.append(annotation.shape)
         return really(annotation, spacing=spacing)
 
-    monkeypatch.setattr(readiness, "summary_of", counting)
+    monkeypatch.setattr(annotated_places, "summary_of", counting)
     return calls
 
 

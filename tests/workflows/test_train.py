@@ -447,29 +447,6 @@ def test_a_run_can_be_found_and_repeated_from_its_snapshot(tmp_path):
 
 
 @pytest.mark.slow
-def test_two_processes_learn_what_one_does(tmp_path):
-    """With a local norm, and as many known pixels in both halves of each batch."""
-    project = disc_project(tmp_path, n_images=2, full=2)
-    values = settings_for(
-        "baseline", steps=6, norm="instance", dice_weight=0.0, learning_rate=1e-3
-    ) | {"rotate": 0.0, "rescale": 1.0, "known_share": 0.0}
-    alone, _ = start_run(project, "baseline", values, device="cpu")
-    list(train(project, alone))
-    together, _ = start_run(project, "baseline", values, device="cpu")
-    arguments = ["train", str(project.path), "--resume", together.path.name]
-    torchrun = ["torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m"]
-    subprocess.run(
-        [sys.executable, "-m", *torchrun, "napari_mtseg.cli.main", *arguments],
-        check=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    ours = [e.losses["total"] for e in of_type(alone.events(), StepFinished)]
-    theirs = [e.losses["total"] for e in of_type(together.events(), StepFinished)]
-    assert len(theirs) == 6
-    assert np.allclose(ours, theirs, atol=1e-4)
-
-
-@pytest.mark.slow
 def test_two_processes_with_one_patch_each_go_on_beside_an_adversary(tmp_path):
     """What a process draws decides which losses it has; all must have the same."""
     project = disc_project(tmp_path, n_images=2, full=1)

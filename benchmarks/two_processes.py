@@ -5,7 +5,8 @@ Run ``python -m benchmarks.two_processes [--steps 20] [--methods NAME ...]
 Each method trains the same run twice on a CPU, once in this process and once in two
 that talk through gloo and share each batch, from the same weights and patches. Batch
 norm, dropout, adversary and running averages are those of the method's fast preset;
-the networks are small.
+the networks are small. Beside it stands what rounding alone does: one process again,
+from weights that differ in their last digit.
 """
 
 import argparse
@@ -14,13 +15,15 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tifffile
+import torch
 
 from benchmarks.generated_images import discs
 from napari_mtseg.domain.annotation import (
@@ -34,6 +37,7 @@ from napari_mtseg.domain.events import StepFinished
 from napari_mtseg.methods.catalog import CATALOG, settings_of
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.run_folder import RunFolder
+from napari_mtseg.workflows.learner import Learner
 from napari_mtseg.workflows.runs import start_run
 from napari_mtseg.workflows.train import train
 
@@ -79,6 +83,8 @@ class Row:
     """largest absolute difference of any loss term at the first step"""
     difference: float
     """the same at any step"""
+    rounding: float
+    """the same of one process that began with weights rounded otherwise"""
 
 
 def painted_project(folder: Path) -> Project:
@@ -101,10 +107,14 @@ def rows(
     project = painted_project(folder)
     alone = {m: _started(project, m, steps, values) for m in methods}
     together = {m: _started(project, m, steps, values) for m in methods}
+    rounded = {m: _started(project, m, steps, values) for m in methods}
     for run in alone.values():
         take_steps(project, run, steps)
+    with _weights_rounded_otherwise():
+        for run in rounded.values():
+            take_steps(project, run, steps)
     take_steps_together(project, list(together.values()), steps)
-    return [_row(m, alone[m], together[m]) for m in methods]
+    return [_row(m, alone[m], together[m], rounded[m]) for m in methods]
 
 
 def take_steps(project: Project, run: RunFolder, steps: int) -> None:
@@ -139,22 +149,50 @@ def _started(
     return run
 
 
-def _row(method: str, alone: RunFolder, together: RunFolder) -> Row:
-    ours, theirs = (
-        [e.losses for e in run.events() if isinstance(e, StepFinished)]
-        for run in (alone, together)
-    )
-    differences = [
-        max(abs(a[name] - b[name]) for name in a)
-        for a, b in zip(ours, theirs, strict=True)
-    ]
+@contextmanager
+def _weights_rounded_otherwise() -> Iterator[None]:
+    """Let trainings begin with weights that differ in their last digit."""
+    name = "load_some_weights"
+    load = getattr(Learner, name)
+
+    def load_rounded(learner: Learner, weights: Mapping[str, torch.Tensor]) -> None:
+        load(learner, weights)
+        up = torch.tensor(torch.inf)
+        drawn = learner.network.named_parameters()
+        load(learner, {key: torch.nextafter(w.detach(), up) for key, w in drawn})
+
+    setattr(Learner, name, load_rounded)
+    try:
+        yield
+    finally:
+        setattr(Learner, name, load)
+
+
+def _row(method: str, alone: RunFolder, together: RunFolder, rounded: RunFolder) -> Row:
+    ours = _losses(alone)
+    differences = _differences(ours, _losses(together))
     return Row(
         method=method,
-        steps=len(theirs),
+        steps=len(differences),
         loss=(ours[0]["total"], ours[-1]["total"]),
         first_difference=differences[0],
         difference=max(differences),
+        rounding=max(_differences(ours, _losses(rounded))),
     )
+
+
+def _losses(run: RunFolder) -> list[dict[str, float]]:
+    return [e.losses for e in run.events() if isinstance(e, StepFinished)]
+
+
+def _differences(
+    ours: list[dict[str, float]], theirs: list[dict[str, float]]
+) -> list[float]:
+    """Return the largest absolute difference of any loss term, a step each."""
+    return [
+        max(abs(a[name] - b[name]) for name in a)
+        for a, b in zip(ours, theirs, strict=True)
+    ]
 
 
 def _painted(objects: np.ndarray, *, exact: bool) -> Annotation:
@@ -205,12 +243,16 @@ def main() -> None:
     if arguments.json:
         print(json.dumps([asdict(row) for row in found]))
         return
-    print(f"{'method':<24} steps  first loss  last loss  difference: first  largest")
+    print(
+        f"{'method':<24} steps  first loss  last loss  difference: first  largest  "
+        "rounding"
+    )
     for row in found:
         first, last = row.loss
         print(
             f"{row.method:<24} {row.steps:>5}  {first:>10.4f}  {last:>9.4f}  "
-            f"{row.first_difference:>17.1e}  {row.difference:>7.1e}"
+            f"{row.first_difference:>17.1e}  {row.difference:>7.1e}  "
+            f"{row.rounding:>8.1e}"
         )
 
 

@@ -49,7 +49,12 @@ SMALL: dict[str, dict[str, Any]] = {
         "encoder_weights": "none",
         "norm": "batch",
     },
-    "high_resolution": {"base_channels": 3},
+    "high_resolution": {
+        "base_channels": 3,
+        "levels": 3,
+        "pathway": 1,
+        "dilated_blocks": 6,
+    },
 }
 SMALLER = {"base_channels": 2, "levels": 2}
 """of all other methods"""

@@ -1,7 +1,6 @@
 """Which images scored a run: told from facts alone, as the training itself does."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from napari_mtseg.domain.annotation import (
 )
 from napari_mtseg.gui.held_out import validation_images
 from napari_mtseg.storage.snapshot import load_snapshot
+from napari_mtseg.workflows.runs import method_of
 from napari_mtseg.workflows.validation import Validation
 from tests.gui.trained_projects import trained_run
 from tests.tiny_projects import SIZE, disc_project
@@ -49,6 +49,7 @@ def test_weak_labels_score_also_beside_accepted_masks_and_tags_never_do(
     project.save_annotation(entry, annotation)
     run = trained_run(project)
     assert validation_images(run) == ({entry.id} if scores else set())
-    snapshot, method = load_snapshot(project, run.snapshot_file), SimpleNamespace()
+    snapshot = load_snapshot(project, run.snapshot_file)
+    method = method_of(run.info, snapshot, project)
     scored = Validation(project, snapshot, method).images
     assert {entry.id for entry, _ in scored} == validation_images(run)

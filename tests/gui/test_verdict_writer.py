@@ -73,7 +73,7 @@ def window(tmp_path, qtbot):
 @pytest.fixture
 def held_reading(monkeypatch, window):
     """Hold what was read of image A back: events 'it was read', 'it may be shown'."""
-    load, read, may_show = editing_module._load, Event(), Event()
+    load, read, may_show = editing_module.load_image, Event(), Event()
 
     @contextmanager
     def holding():
@@ -84,7 +84,7 @@ def held_reading(monkeypatch, window):
                 assert may_show.wait(WAIT)
             return found
 
-        monkeypatch.setattr(editing_module, "_load", held)
+        monkeypatch.setattr(editing_module, "load_image", held)
         yield read, may_show
         may_show.set()
 

@@ -100,7 +100,12 @@ RECIPES: Mapping[str, Recipe] = {
         "volumes have full masks, ten have no paint at all.",
         weights="BSD-3-Clause, as the program.",
         limits="It is an example: how it does on real microscopy was not measured. "
-        "Start a training from it, or try with it what the program does with volumes.",
+        "Start a training from it, or try with it what the program does with volumes. "
+        "Do not trust its uncertainty at the faces of a volume: in the first and last "
+        "plane, and in the last row and column, it is near 1 also where the class map "
+        "is right, because the network pads with zeros there. Of a volume that is "
+        "mirrored outwards by 4 planes and 8 pixels first, and the answer cropped, it "
+        "is not.",
         write_sample=write_blobs,
         sample="generated like the training volumes, of a seed of its own",
     ),

@@ -48,8 +48,9 @@ def test_the_help_page_is_shown_in_less_than_seven_tenths_of_a_second() -> None:
     [IMPORT_PACKAGE, IMPORT_COMMAND, SHOW_HELP],
     ids=["package", "command", "help"],
 )
-def test_starting_imports_neither_torch_nor_the_window(code: str) -> None:
+def test_starting_imports_neither_arrays_nor_torch_nor_the_window(code: str) -> None:
     heavy = {"torch", "monai", "lightning_fabric", "napari", "qtpy", "magicgui"}
+    heavy |= {"numpy", "scipy"}
     assert modules_after(code) & heavy == set()
 
 

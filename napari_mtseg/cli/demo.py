@@ -10,6 +10,7 @@ import typer
 from napari_mtseg.cli.output import say
 from napari_mtseg.cli.window import has_screen, open_window
 from napari_mtseg.domain.errors import StorageError
+from napari_mtseg.domain.shell_line import shell_line
 
 
 def run_demo(
@@ -72,7 +73,8 @@ def run_demo(
     say(f"    picture  {result.picture}")
     say(f"    model    {result.model}")
     say(f"    project  {result.project}")
-    say(f"Use the model on your images: mtseg predict {result.model} FOLDER --out OUT")
+    use = shell_line("mtseg", "predict", str(result.model), "FOLDER", "--out", "OUT")
+    say(f"Use the model on your images: {use}")
     say("More trained models, to use or to start a training from: mtseg models")
 
 

@@ -7,6 +7,8 @@ import typer
 
 from napari_mtseg.cli.output import print_json, say
 from napari_mtseg.domain.errors import ModelError, SettingsError
+from napari_mtseg.domain.model_usage import usage_line
+from napari_mtseg.domain.shell_line import shell_line
 
 if TYPE_CHECKING:
     from napari_mtseg.workflows.export import Exported
@@ -40,22 +42,24 @@ def run_export(  # noqa: PLR0913 - one argument per option
     ] = False,
     author: Annotated[
         list[str] | None,
-        typer.Option(help="BioImage.IO: who made the model; once per author."),
+        typer.Option(
+            help="Who made the model; once per author. BioImage.IO wants one."
+        ),
     ] = None,
     licence: Annotated[
         str,
         typer.Option(
             "--license",
-            help="BioImage.IO: SPDX name of a licence such as CC-BY-4.0; by default "
-            "none, so that nobody else may use the model.",
+            help="SPDX name of a licence such as CC-BY-4.0; by default none, so that "
+            "nobody else may use the model.",
         ),
     ] = "",
     description: Annotated[
-        str, typer.Option(help="BioImage.IO: what the model is for, in a sentence.")
+        str, typer.Option(help="What the model is for, in a sentence.")
     ] = "",
     cite: Annotated[
         list[str] | None,
-        typer.Option(help="BioImage.IO: what to cite, with its DOI or web address."),
+        typer.Option(help="What to cite, with its DOI or web address."),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print what was written as JSON.")
@@ -135,11 +139,11 @@ def _show(written: "Exported", licence: str) -> None:
     for check in written.checks:
         say(f"  checked: {check.what}: {check.result}")
     if written.kind == "bioimageio":
-        say(f"  test it yourself: bioimageio test {written.path}")
+        test = shell_line("bioimageio", "test", str(written.path))
+        say(f"  test it yourself: {test}")
         if not licence:
             say(
                 "  no licence is stated, so nobody else may use it; name one with "
                 "--license, such as CC-BY-4.0"
             )
-    if written.kind in {"folder", "zip", "bioimageio"}:
-        say(f"  use it: mtseg predict {written.path} IMAGES --out results")
+    say(f"  use it: {usage_line(written.kind, written.path)}")

@@ -16,7 +16,6 @@ from napari_mtseg.cli.predict_files import (
     predicting,
     run_source,
 )
-from napari_mtseg.cli.prediction_report import report, shown
 from napari_mtseg.domain.errors import ModelError, SettingsError
 
 if TYPE_CHECKING:
@@ -112,6 +111,9 @@ def _tell(
     happened: "Iterator[ImageOutcome]", n: int, place: Path, *, as_json: bool
 ) -> bool:
     """Tell how it goes, and return True if no image failed."""
+    # It imports numpy, which the help page has no need to wait for.
+    from napari_mtseg.cli.prediction_report import report, shown
+
     outcomes = list(happened) if as_json else shown(happened, n)
     return report(outcomes, place, as_json=as_json)
 

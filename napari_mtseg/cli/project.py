@@ -227,6 +227,7 @@ def split_images(  # noqa: PLR0913 - one argument per option
     if as_json:
         print_json({"changed": {e.id: e.split for e in changed}})
     say(f"{_count(len(changed), 'image')} moved; now {splits_in_words(opened)}")
+    _say_empty_shares(opened, {"validate": validate_share, "test": test_share})
 
 
 @app.command("relink")
@@ -273,6 +274,18 @@ def splits_in_words(project: "Project") -> str:
     return ", ".join(
         f"{splits.count(choice.value)} {choice.value}" for choice in SplitChoice
     )
+
+
+def _say_empty_shares(project: "Project", shares: Mapping[str, float]) -> None:
+    """Tell why a split has no image although a share of them was to get into it."""
+    used = {entry.split for entry in project.images}
+    for split, share in shares.items():
+        if share and split not in used:
+            say(
+                f"note: no image fell into '{split}': each group of images is drawn by "
+                f"itself, with a chance of {share:g}, so few may give none. Try "
+                f"another --seed, or name images with --to {split}."
+            )
 
 
 def _add(

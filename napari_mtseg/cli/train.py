@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +17,7 @@ from napari_mtseg.cli.train_together import run_of_lead, train_together
 from napari_mtseg.domain import events
 from napari_mtseg.domain.errors import SettingsError
 from napari_mtseg.domain.settings import from_assignments
+from napari_mtseg.domain.shell_line import shell_line
 from napari_mtseg.workflows.event_sentences import beginning_of, sentence_of
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ def run_train(  # noqa: PLR0913 - one argument per option
                 seed=seed,
                 device=device,
                 start_from=start_from,
+                devices=devices or 1,
             )
         if presets or assignments or start_from:
             raise SettingsError(
@@ -111,12 +113,13 @@ def run_train(  # noqa: PLR0913 - one argument per option
         run, notices = run_of_lead(run_asked_for)
     else:
         run, notices = run_asked_for()
-        if devices is not None and devices > 1:
-            train_together(opened, run, devices, json_lines=json_lines)
-            return
+    noticed: list[events.Event] = [events.Noticed(message=notice) for notice in notices]
+    if n_processes() == 1 and devices is not None and devices > 1:
+        _tell(noticed, json_lines=json_lines)
+        train_together(opened, run, devices, json_lines=json_lines)
+        return
     from napari_mtseg.workflows.train import train
 
-    noticed = (events.Noticed(message=notice) for notice in notices)
     _show(chain(noticed, train(opened, run)), run, json_lines=json_lines)
 
 
@@ -129,6 +132,7 @@ def _new_run(  # noqa: PLR0913 - one argument per option
     seed: int,
     device: str,
     start_from: str | None,
+    devices: int,
 ) -> "tuple[RunFolder, tuple[str, ...]]":
     from napari_mtseg.methods.catalog import preset_and_variant
     from napari_mtseg.workflows.run_requests import (
@@ -148,7 +152,7 @@ def _new_run(  # noqa: PLR0913 - one argument per option
         device=device,
         parent=start_from,
     )
-    return requested_run(project, request)
+    return requested_run(project, request, devices=devices)
 
 
 def _show(
@@ -170,18 +174,34 @@ def _show(
     project = os.path.relpath(run.path.parents[1])
     if ended == "done":
         if not json_lines:
-            say(f"next: mtseg predict {project}, or mtseg export {project} --out MODEL")
+            predict = shell_line("mtseg", "predict", project)
+            export = shell_line("mtseg", "export", project, "--out", "MODEL")
+            say(f"next: {predict}, or {export}")
         return
-    say(f"go on with: mtseg train {project} --resume {run.path.name}")
+    resume = shell_line("mtseg", "train", project, "--resume", run.path.name)
+    say(f"go on with: {resume}")
     if pressed.is_set():
         raise typer.Exit(EXIT_INTERRUPTED)
+
+
+def _tell(happened: Iterable[events.Event], *, json_lines: bool) -> None:
+    """Tell what happened before the processes begin that train together."""
+    for event in happened:
+        if json_lines:
+            _print_json_line(event)
+        else:
+            _print(console(), sentence_of(event))
+
+
+def _print_json_line(event: events.Event) -> None:
+    sys.stdout.write(events.to_json_line(event) + "\n")
+    sys.stdout.flush()
 
 
 def _print_lines(happened: Iterator[events.Event], _run: "RunFolder") -> str:
     ended = ""
     for event in happened:
-        sys.stdout.write(events.to_json_line(event) + "\n")
-        sys.stdout.flush()
+        _print_json_line(event)
         if isinstance(event, events.TrainingFinished):
             ended = event.reason
     return ended

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from napari_mtseg.cli.output import say
 from napari_mtseg.cli.stopping import EXIT_INTERRUPTED, stopping_on_ctrl_c
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def train_together(
     Raises
     ------
     SettingsError
-        If the devices cannot share a batch evenly.
+        If the devices cannot share a batch evenly, or there are fewer GPUs.
     typer.Exit
         If the training failed or was stopped; its processes tell why.
     """
@@ -33,6 +34,18 @@ def train_together(
 
     share_of_batch(run.info.settings["batch_size"], n_devices)
     _silence_torch()
+    from napari_mtseg.workflows.devices import best_device
+    from napari_mtseg.workflows.process_group import check_gpus
+
+    device = best_device(run.info.device)
+    check_gpus(device, n_devices)
+    say(f"{n_devices} processes train this run together")
+    if device.type != "cuda":
+        say(
+            f"note: they share the {os.cpu_count() or 1} cores of this machine, since "
+            "they do not train on GPUs: that rarely pays. Without --devices one "
+            "process uses all cores."
+        )
     threads = max(1, (os.cpu_count() or 1) // n_devices)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     from torch.distributed import run as torchrun

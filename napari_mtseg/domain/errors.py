@@ -47,3 +47,19 @@ class WindowError(MtsegError):
 
 class ClusterError(MtsegError):
     """A cluster cannot be reached, or its workers cannot do the work."""
+
+
+class LostTaskError(ClusterError):
+    """One task ends every worker that begins it; others can be done.
+
+    Parameters
+    ----------
+    text : str
+        What is shown.
+    task : object
+        The task.
+    """
+
+    def __init__(self, text: str, task: object) -> None:
+        super().__init__(text)
+        self.task = task

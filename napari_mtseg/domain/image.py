@@ -22,6 +22,9 @@ class ImageInfo:
     """size of a voxel along ([Z,] Y, X), in ``unit``; 1 where the file does not say"""
     unit: str = "pixel"
     """'micrometer', 'millimeter' ... or 'pixel' where the file does not say"""
+    translation: tuple[float, ...] = ()
+    """where an OME-Zarr image puts the middle of its first voxel, along ([Z,] Y, X) in
+    ``unit``; empty where the file does not say"""
 
     @property
     def n_channels(self) -> int:

@@ -135,9 +135,10 @@ def _value_columns(sums: ObjectSums) -> Columns:
     columns: Columns = {}
     for i in range(sums.intensity.shape[1]):
         mean = sums.intensity[:, i] / sums.pixels
-        variance = sums.squared_intensity[:, i] / sums.pixels - mean**2
         columns[f"mean_intensity_{i}"] = mean
-        columns[f"std_intensity_{i}"] = np.sqrt(np.maximum(variance, 0))
+        columns[f"std_intensity_{i}"] = np.sqrt(
+            sums.squared_deviation[:, i] / sums.pixels
+        )
         columns[f"min_intensity_{i}"] = sums.lowest[:, i]
         columns[f"max_intensity_{i}"] = sums.highest[:, i]
     for total in sums.uncertainty.T:

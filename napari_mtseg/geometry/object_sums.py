@@ -39,27 +39,14 @@ class ObjectSums:
     :func:`~napari_mtseg.geometry.crofton.line_directions`"""
     intensity: NDArray[np.float64]
     """(n, channels) sum of the intensity; (n, 0) where it was not given"""
-    squared_intensity: NDArray[np.float64]
-    """(n, channels) sum of its square"""
+    squared_deviation: NDArray[np.float64]
+    """(n, channels) sum of the square of what it differs by from the object's mean"""
     lowest: NDArray[np.float64]
     """(n, channels) lowest intensity"""
     highest: NDArray[np.float64]
     """(n, channels) highest intensity"""
     uncertainty: NDArray[np.float64]
     """(n, 1) sum of the uncertainty; (n, 0) where it was not given"""
-
-    def renumbered(self, new_ids: NDArray[np.integer[Any]]) -> "ObjectSums":
-        """Return the sums under other ids; objects that get the same one are added.
-
-        Parameters
-        ----------
-        new_ids : (n,) integer
-            New id of each of ``ids``; 0 drops the object.
-        """
-        ids = np.asarray(new_ids, np.int64)
-        kept = ids != 0
-        columns = {name: values[kept] for name, values in vars(self).items()}
-        return _grouped({**columns, "ids": ids[kept]})
 
 
 _EXTREMES = {
@@ -170,6 +157,8 @@ def _run_sums(
     every = (slice(None), *part)
     light = _rows_of_values(intensities, every, labels.shape)[:, where]
     doubt = _rows_of_values(uncertainty, part, labels.shape)[:, where]
+    intensity = np.add.reduceat(light, starts, axis=1)
+    apart = light - np.repeat(intensity / length, length, axis=1)
     return {
         "ids": labels.ravel()[where[starts]].astype(np.int64),
         "pixels": length,
@@ -177,8 +166,8 @@ def _run_sums(
         "last": last.T,
         "moments": np.stack(list(coordinate_sums(first, length)), axis=1),
         "exits": _exits(instances, part, where, starts),
-        "intensity": np.add.reduceat(light, starts, axis=1).T,
-        "squared_intensity": np.add.reduceat(light**2, starts, axis=1).T,
+        "intensity": intensity.T,
+        "squared_deviation": np.add.reduceat(apart**2, starts, axis=1).T,
         "lowest": np.minimum.reduceat(light, starts, axis=1).T,
         "highest": np.maximum.reduceat(light, starts, axis=1).T,
         "uncertainty": np.add.reduceat(doubt, starts, axis=1).T,
@@ -226,10 +215,17 @@ def _with_margin(
 def _grouped(columns: Mapping[str, NDArray[Any]]) -> ObjectSums:
     """Add up the rows of one id."""
     order = np.argsort(columns["ids"], kind="stable")
-    starts = np.flatnonzero(run_starts(columns["ids"][order]))
-    return ObjectSums(
-        **{
-            name: _EXTREMES.get(name, np.add).reduceat(values[order], starts, axis=0)
-            for name, values in columns.items()
-        }
-    )
+    rows = {name: values[order] for name, values in columns.items()}
+    starts = np.flatnonzero(run_starts(rows["ids"]))
+    sums = {
+        name: _EXTREMES.get(name, np.add).reduceat(values, starts, axis=0)
+        for name, values in rows.items()
+    }
+    # Sums of squares themselves would cancel where the intensity has a large offset.
+    n_rows = np.diff(starts, append=len(order))
+    means = np.repeat(sums["intensity"] / sums["pixels"][:, np.newaxis], n_rows, axis=0)
+    pixels = rows["pixels"][:, np.newaxis]
+    about_mean = pixels * (rows["intensity"] / pixels - means) ** 2
+    deviation = rows["squared_deviation"] + about_mean
+    sums["squared_deviation"] = np.add.reduceat(deviation, starts, axis=0)
+    return ObjectSums(**sums)

@@ -51,11 +51,6 @@ class Window:
         """([Z,] Y, X) shape of what is read."""
         return tuple(s.stop - s.start for s in self.read)
 
-    @property
-    def crop(self) -> Slices:
-        """``write`` in coordinates of the window."""
-        return within(self.write, self.read)
-
     def weight(self) -> NDArray[np.float32]:
         """Return the ([Z,] Y, X) weight of each pixel read, 0..1."""
         if self.weights is None:

@@ -62,7 +62,9 @@ def end_text(result: CommandResult, found: BatchProgress | None) -> tuple[str, K
     if found.n_skipped:
         sentence += f" {found.n_skipped:,} {_were(found.n_skipped)} done before."
     if found.n_failed:
-        return f"{sentence} {found.n_failed:,} could not be:", "problem"
+        return f"{sentence} {found.n_failed:,} could not be:", (
+            "note" if found.n_done + found.n_skipped else "problem"
+        )
     return sentence, "ok"
 
 

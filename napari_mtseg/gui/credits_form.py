@@ -2,7 +2,7 @@
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QFormLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QWidget
 
 from napari_mtseg.domain.errors import MtsegError
 from napari_mtseg.gui.named_widgets import named_line
@@ -18,18 +18,20 @@ LICENCES = {
 """SPDX name -> what it allows"""
 
 
-class CreditsForm(QWidget):
-    """Asks for authors and a licence, and remembers them for the next model."""
+class CreditsForm:
+    """Asks for authors and a licence, and remembers them for the next model.
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    Its rows go into a form with others, so that all fields are in line.
+    """
+
+    def __init__(self, parent: QWidget) -> None:
         self.author = named_line(
             "model_author",
             "Who made the model; part several names by semicolons",
-            self,
+            parent,
         )
         self.author.setPlaceholderText("Your name; another name")
-        self.licence = QComboBox(self)
+        self.licence = QComboBox(parent)
         self.licence.setObjectName("model_licence")
         self.licence.setEditable(True)
         self.licence.setToolTip(
@@ -41,14 +43,26 @@ class CreditsForm(QWidget):
             self.licence.setItemData(place, allows, Qt.ItemDataRole.ToolTipRole)
         line = self.licence.lineEdit()
         if line is not None:
-            line.setPlaceholderText("None: nobody else may use it")
-        form = QFormLayout(self)
-        form.setContentsMargins(0, 0, 0, 0)
-        form.addRow("Author", self.author)
-        form.addRow("Licence", self.licence)
+            line.setPlaceholderText("None: for you alone")
+        self._labels = QLabel("Author", parent), QLabel("Licence", parent)
         known = load_window_settings()
         self.author.setText(known.author)
         self.licence.setCurrentText(known.licence)
+
+    def add_to(self, form: QFormLayout) -> None:
+        """Add a row for each to a form."""
+        fields = (self.author, self.licence)
+        for label, field in zip(self._labels, fields, strict=True):
+            label.setBuddy(field)
+            form.addRow(label, field)
+
+    def show_rows(self, *, is_shown: bool, is_enabled: bool) -> None:
+        """Show the rows or hide them, and let them be changed or not."""
+        for label in self._labels:
+            label.setVisible(is_shown)
+        for field in (self.author, self.licence):
+            field.setVisible(is_shown)
+            field.setEnabled(is_enabled)
 
     @property
     def authors(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What `mtseg export` found when it checked what it wrote, a line each."""
+"""What `mtseg export` found when it checked what it wrote."""
 
 import json
 import math
@@ -9,6 +9,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_mtseg.gui.fold import Fold
 from napari_mtseg.gui.sentence_label import SIGNS, Kind, SentenceLabel
 
 
@@ -44,32 +45,66 @@ class WrittenModel:
 
 
 class ExportChecks(QWidget):
-    """A line per check, with a sign for whether it holds."""
+    """A line per check that failed, and how many passed, which opens to a line each."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("export_checks")
-        self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(2)
+        self._failed, self._passed = _column_of_lines(self), _column_of_lines(self)
+        self._fold = Fold(
+            "",
+            self._passed,
+            tooltip="What was compared, and how well it agrees",
+            parent=self,
+        )
+        self._fold.heading.setObjectName("export_checks_fold")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        column.addWidget(self._failed)
+        column.addWidget(self._fold)
         self.hide()
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """What is shown."""
-        labels = self.findChildren(SentenceLabel)
+        """What is known: what failed, then what passed and may be folded away."""
+        labels = [
+            label
+            for part in (self._failed, self._passed)
+            for label in part.findChildren(SentenceLabel)
+        ]
         return tuple(SIGNS[label.kind] + label.sentence for label in labels)
 
     def show_checks(self, checks: Sequence[CheckLine]) -> None:
         """Show these checks in place of those before; nothing for none."""
-        for label in self.findChildren(SentenceLabel):
-            self._column.removeWidget(label)
-            label.setParent(None)
-            label.deleteLater()
-        for check in checks:
-            kind: Kind = "ok" if check.passed else "problem"
-            self._column.addWidget(SentenceLabel(check.sentence, kind, self))
+        passed = [check.sentence for check in checks if check.passed]
+        failed = [check.sentence for check in checks if not check.passed]
+        _show_lines(self._failed, failed, "problem")
+        _show_lines(self._passed, passed, "ok")
+        n = len(passed)
+        self._fold.set_title(f"{n} check{'' if n == 1 else 's'} passed")
+        self._fold.set_open(False)
+        self._failed.setVisible(bool(failed))
+        self._fold.setVisible(bool(passed))
         self.setVisible(bool(checks))
+
+
+def _column_of_lines(parent: QWidget) -> QWidget:
+    holder = QWidget(parent)
+    column = QVBoxLayout(holder)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(2)
+    return holder
+
+
+def _show_lines(holder: QWidget, lines: Sequence[str], kind: Kind) -> None:
+    column = holder.layout()
+    for label in holder.findChildren(SentenceLabel):
+        column.removeWidget(label)
+        label.setParent(None)
+        label.deleteLater()
+    for line in lines:
+        column.addWidget(SentenceLabel(line, kind, holder))
 
 
 def written_model(stdout: str) -> WrittenModel:

@@ -1,10 +1,6 @@
 """In which formats a model can be taken away, and what each is for."""
 
-import os
-import shlex
-import subprocess
 from dataclasses import dataclass
-from pathlib import Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,21 +61,3 @@ FORMATS = {
     ),
 }
 """name of a format for `mtseg export` -> what people are told of it"""
-
-
-def usage_line(key: str, model: Path) -> str:
-    """Return the line that uses a model of a format.
-
-    Examples
-    --------
-    >>> usage_line("folder", Path("nuclei-model"))
-    'mtseg predict nuclei-model IMAGES --out results'
-    >>> usage_line("onnx", Path("nuclei.onnx"))
-    "import onnxruntime; onnxruntime.InferenceSession('nuclei.onnx')"
-    """
-    if key == "onnx":
-        return f"import onnxruntime; onnxruntime.InferenceSession({str(model)!r})"
-    if key == "torch":
-        return f"import torch; torch.export.load({str(model)!r}).module()"
-    words = ["mtseg", "predict", str(model), "IMAGES", "--out", "results"]
-    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)

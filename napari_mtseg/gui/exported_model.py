@@ -5,7 +5,8 @@ from pathlib import Path
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_mtseg.gui.export_formats import FORMATS, usage_line
+from napari_mtseg.domain.model_usage import usage_line
+from napari_mtseg.gui.export_formats import FORMATS
 from napari_mtseg.gui.named_widgets import named_button, named_line, row_of
 from napari_mtseg.gui.opened_path import open_path
 from napari_mtseg.gui.sentence_label import SentenceLabel

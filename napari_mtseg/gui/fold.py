@@ -57,6 +57,11 @@ class Fold(QWidget):
         """Open or close it."""
         self.heading.setChecked(is_open)
 
+    def set_title(self, title: str) -> None:
+        """Show another heading."""
+        self._title = title
+        self._show(self.is_open)
+
     def _toggle(self, is_open: bool) -> None:
         self._show(is_open)
         self.toggled.emit(is_open)

@@ -20,6 +20,11 @@ from napari_mtseg.gui.folder_field import FolderField
 from napari_mtseg.gui.folder_job import Job, timed_ledger
 from napari_mtseg.gui.folder_progress import FolderProgress
 from napari_mtseg.gui.folder_request import FolderRequest
+from napari_mtseg.gui.images_to_segment import (
+    folders_of_images,
+    obstacle_of_images,
+    proposed_place,
+)
 from napari_mtseg.gui.named_widgets import MARGINS, named_button
 from napari_mtseg.gui.newest_answer import NewestAnswer
 from napari_mtseg.gui.output_choice import OutputChoice
@@ -38,7 +43,6 @@ _LOOK_AGAIN = 5000
 """the same while another program writes into the folder"""
 _LOOK_SHARE = 20
 """a look is followed by so many times its own length without one"""
-_PATTERN = set("*?[")
 
 
 class FolderPrediction(QGroupBox):
@@ -81,6 +85,8 @@ class FolderPrediction(QGroupBox):
         )
         self._output = OutputChoice(self)
         self._start = named_button("start_segmenting", "Start", self)
+        self._why_not = SentenceLabel("", "plain", self)
+        self._why_not.setObjectName("segment_obstacle")
         self._progress = FolderProgress(self)
         self._reader = NewestAnswer(self)
         self._timer = QTimer(self)
@@ -109,13 +115,17 @@ class FolderPrediction(QGroupBox):
         column.addLayout(form)
         column.addWidget(self._output)
         column.addWidget(self._start)
+        column.addWidget(self._why_not)
         column.addWidget(self._progress)
 
     def _connect(self) -> None:
         self._source.changed.connect(self._enable)
+        self._source.chosen.connect(self._look_soon)
+        self._images.edit.setPlaceholderText("Folder or image files")
         self._images.edit.textChanged.connect(self._propose_place)
+        self._images.edit.textChanged.connect(self._look_soon)
         self._place.edit.textChanged.connect(self._look_soon)
-        self._output.changed.connect(self._enable)
+        self._output.changed.connect(self._look_soon)
         self._start.clicked.connect(self._begin)
         self._progress.stopped.connect(self._stop)
         self._timer.timeout.connect(self._look)
@@ -150,16 +160,9 @@ class FolderPrediction(QGroupBox):
 
     def _propose_place(self) -> None:
         """Propose a folder beside the images, unless the user has chosen one."""
-        folder = [each for each in self._folders_of_images()[:1] if each.name]
-        typed = self._place.edit.text().strip()
-        if typed in {"", self._proposed}:
-            places = [str(each.with_name(f"{each.name}-results")) for each in folder]
-            self._proposed = "".join(places)
+        if self._place.edit.text().strip() in {"", self._proposed}:
+            self._proposed = proposed_place(self._images.paths)
             self._place.edit.setText(self._proposed)
-        self._enable()
-
-    def _folders_of_images(self) -> list[Path]:
-        return [p if p.is_dir() else p.parent for p in self._images.paths]
 
     def _enable(self) -> None:
         inputs = (self._source, self._images, self._inner, self._place, self._output)
@@ -170,6 +173,13 @@ class FolderPrediction(QGroupBox):
         self._start.setToolTip(
             obstacle or f"Segment the images into {self._place.folder}"
         )
+        self._why_not.say(obstacle if self._is_begun else "", "note")
+
+    @property
+    def _is_begun(self) -> bool:
+        """Whether the user filled in something and waits for Start to be ready."""
+        typed = (self._images.edit.text() + self._place.edit.text()).strip()
+        return self._job is None and (bool(typed) or self._source.is_touched)
 
     def _obstacle(self) -> str:
         """Return why nothing can be segmented now, or ''."""
@@ -177,26 +187,16 @@ class FolderPrediction(QGroupBox):
             return "Images are being segmented. Wait for it or stop it."
         return (
             self._source.obstacle
-            or self._obstacle_of_images()
+            or obstacle_of_images(self._images.paths)
             or self._obstacle_of_place()
             or ("" if self._output.maps else "Choose at least one map to write.")
         )
-
-    def _obstacle_of_images(self) -> str:
-        paths = self._images.paths
-        if not paths:
-            return "Choose a folder of images, or image files."
-        for path in paths:
-            is_there = path.exists() or not _PATTERN.isdisjoint(str(path))
-            if not path.is_absolute() or not is_there:
-                return f"There is no '{path}'. Choose a folder of images, or files."
-        return ""
 
     def _obstacle_of_place(self) -> str:
         place = self._place.folder
         if not place.is_absolute():
             return "Choose a folder for the results."
-        if place in self._folders_of_images():
+        if place in folders_of_images(self._images.paths):
             return "Results cannot lie among the images. Choose another folder."
         if self._found is not None and self._found.is_running:
             return "Another program is writing results into this folder. Wait for it."

@@ -29,6 +29,8 @@ class GrownLabels:
     """None where the image has no growing labels"""
     dice: Mapping[str, float]
     """class name -> Dice against the full masks, where there are any"""
+    is_in_parts: bool = False
+    """True where labels of parts of the image grow, which is too large for one file"""
 
     @property
     def mean_dice(self) -> float | None:
@@ -76,6 +78,8 @@ class GrownReader:
             iteration=iteration,
             masks=masks,
             dice={} if masks is None else self._dice(image_id, masks),
+            is_in_parts=masks is None
+            and bool(self._run.grown_parts(iteration, image_id)),
         )
 
     def _classes(self, image_id: str) -> Mapping[int, int]:

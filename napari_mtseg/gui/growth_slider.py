@@ -12,6 +12,12 @@ from napari_mtseg.gui.sentence_label import SentenceLabel
 from napari_mtseg.gui.state import WindowState
 from napari_mtseg.storage.run_folder import RunFolder
 
+_NO_GROWTH = "Nothing grows on this image: it has no marks to start from."
+_IN_PARTS = (
+    "The labels of this large image grow around its paint, and are not shown here. "
+    "Predict it after the training."
+)
+
 
 class GrowthSlider(QWidget):
     """Shows the labels of the current image as they were after any iteration.
@@ -142,9 +148,7 @@ class GrowthSlider(QWidget):
             return
         if found.masks is None:
             self._dice.setText("")
-            self._note.say(
-                "Nothing grows on this image: it has no marks to start from."
-            )
+            self._note.say(_IN_PARTS if found.is_in_parts else _NO_GROWTH)
             return
         self._note.say("")
         self._overlays.show_grown(found.masks.objects, found.masks.class_of)

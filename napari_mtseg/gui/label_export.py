@@ -1,5 +1,7 @@
 """Writing what is painted on all images as label files."""
 
+from pathlib import Path
+
 from qtpy.QtWidgets import QComboBox, QFormLayout, QGroupBox, QVBoxLayout, QWidget
 
 from napari_mtseg.gui.commands import CommandResult, Commands, RunningCommand
@@ -41,6 +43,8 @@ class LabelExport(QGroupBox):
             "labels_folder", "Folder for the label files; made if it is missing", self
         )
         self._export = named_button("export_labels", "Export labels", self)
+        self._why_not = SentenceLabel("", "plain", self)
+        self._why_not.setObjectName("export_labels_obstacle")
         self._outcome = SentenceLabel("", "plain", self)
         self._outcome.setObjectName("export_labels_outcome")
         form = QFormLayout()
@@ -51,10 +55,11 @@ class LabelExport(QGroupBox):
         column.setContentsMargins(*MARGINS)
         column.addLayout(form)
         column.addWidget(self._export)
+        column.addWidget(self._why_not)
         column.addWidget(self._outcome)
-        self._format.currentIndexChanged.connect(self._enable)
+        self._format.currentIndexChanged.connect(self._forget_outcome)
         self._export.clicked.connect(self._start)
-        self._place.edit.textChanged.connect(self._enable)
+        self._place.edit.textChanged.connect(self._forget_outcome)
         state.events.project.connect(self._start_over)
         state.events.saving.connect(self._go_on)
         self._start_over()
@@ -69,6 +74,12 @@ class LabelExport(QGroupBox):
         self._place.edit.setText(str(place))
         self._enable()
 
+    def _forget_outcome(self) -> None:
+        """Clear what was told: it is not about what the form says now."""
+        if self._running is None and not self._is_waiting:
+            self._outcome.say("")
+        self._enable()
+
     def _enable(self) -> None:
         self._what.say(FORMATS[self._format.currentData()][1])
         obstacle = self._obstacle()
@@ -76,6 +87,8 @@ class LabelExport(QGroupBox):
         self._export.setToolTip(
             obstacle or f"Write the labels of all images to {self._place.folder}"
         )
+        is_at_work = self._running is not None or self._is_waiting
+        self._why_not.say("" if is_at_work else obstacle, "note")
 
     def _obstacle(self) -> str:
         """Return why the labels cannot be exported now, or ''."""
@@ -83,6 +96,8 @@ class LabelExport(QGroupBox):
             return "No project is open."
         if self._running is not None or self._is_waiting:
             return "The labels are being written."
+        if not _has_paint(self._state.project.path):
+            return "Nothing is painted yet. Paint on the Annotate page."
         if not self._place.folder.is_absolute():
             return "Choose a folder for the labels."
         return ""
@@ -96,7 +111,10 @@ class LabelExport(QGroupBox):
 
     def _go_on(self) -> None:
         project, saving = self._state.project, self._state.saving
-        if not self._is_waiting or saving == SAVING:
+        if not self._is_waiting:
+            self._enable()
+            return
+        if saving == SAVING:
             return
         self._is_waiting = False
         if project is not None and saving == SAVED:
@@ -112,3 +130,8 @@ class LabelExport(QGroupBox):
         sentence = result.sentence[:1].upper() + result.sentence[1:]
         self._outcome.say(sentence, "problem" if result.code else "ok")
         self._enable()
+
+
+def _has_paint(project: Path) -> bool:
+    """Return True if something is painted or tagged on an image."""
+    return any((project / "annotations").glob("*/annotation.json"))

@@ -15,6 +15,7 @@ from napari_mtseg.domain.annotation import Annotation, ObjectMasks
 from napari_mtseg.domain.errors import AnnotationError
 from napari_mtseg.domain.project import ImageEntry
 from napari_mtseg.storage.project import Project
+from napari_mtseg.storage.whole_annotation import check_labels_fit
 
 FIRST_CLASS = 1
 
@@ -38,6 +39,7 @@ def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
             f"The layer '{name}' is {labels.shape} pixels but the image "
             f"'{entry.name}' is {entry.spatial_shape}. Save labels drawn on it."
         )
+    check_labels_fit(entry)
     with project.annotation_lock():
         before = project.annotation(entry)
         project.save_annotation(entry, _with_masks(before, name, labels))

@@ -50,6 +50,8 @@ class ModelExport(QGroupBox):
             "model_folder", "Folder that the model is put into", self
         )
         self._export = named_button("export_model", "Export model", self)
+        self._why_not = SentenceLabel("", "plain", self)
+        self._why_not.setObjectName("export_obstacle")
         self._progress = QProgressBar(self)
         self._progress.setObjectName("export_progress")
         self._progress.setRange(0, 0)
@@ -71,7 +73,7 @@ class ModelExport(QGroupBox):
         form.addRow(self._runs)
         form.addRow("Format", self._format)
         form.addRow(self._purpose)
-        form.addRow(self._credits)
+        self._credits.add_to(form)
         form.addRow("Name", self._name)
         form.addRow("Folder", self._place)
         column = QVBoxLayout(self)
@@ -86,20 +88,23 @@ class ModelExport(QGroupBox):
         column.addLayout(form)
         column.addWidget(self._export)
         column.addLayout(row_of(self._progress, self._stop))
-        for widget in (self._outcome, self._checks, self._result):
+        for widget in (self._outcome, self._why_not, self._checks, self._result):
             column.addWidget(widget)
 
     def _connect(self) -> None:
         self._runs.activated.connect(self._choose_run)
-        self._format.currentIndexChanged.connect(self._enable)
-        self._name.textChanged.connect(self._enable)
-        self._place.edit.textChanged.connect(self._enable)
-        self._credits.author.textChanged.connect(self._enable)
-        self._credits.licence.editTextChanged.connect(self._enable)
+        for changed in (
+            self._format.currentIndexChanged,
+            self._name.textChanged,
+            self._place.edit.textChanged,
+            self._credits.author.textChanged,
+            self._credits.licence.editTextChanged,
+        ):
+            changed.connect(self._forget_outcome)
         self._export.clicked.connect(self._start)
         self._stop.clicked.connect(self._stop_now)
         self._state.events.project.connect(self._start_over)
-        self._state.events.run_id.connect(self._list_runs)
+        self._state.events.run_id.connect(self._follow_run)
         self._state.runs_changed.connect(self._list_runs)
 
     @property
@@ -118,8 +123,7 @@ class ModelExport(QGroupBox):
         """Another project: propose names beside it."""
         project = self._state.project
         self._stop_now()
-        self._outcome.say("")
-        self._forget_result()
+        self._forget_outcome()
         self._name.setText(f"{project.info.name}-model" if project else "")
         self._place.edit.setText(str(project.path.parent) if project else "")
         self._list_runs()
@@ -130,8 +134,21 @@ class ModelExport(QGroupBox):
         self._runs.list_runs(runs, self._state.run_id)
         self._enable()
 
+    def _follow_run(self) -> None:
+        before = self._runs.run_id
+        self._list_runs()
+        if self._runs.run_id != before:
+            self._forget_outcome()
+
     def _choose_run(self, place: int) -> None:
         self._state.run_id = self._runs.itemData(place)
+
+    def _forget_outcome(self) -> None:
+        """Clear what was told: it is not about what the form says now."""
+        if self._running is None:
+            self._outcome.say("")
+            self._forget_result()
+        self._enable()
 
     def _enable(self) -> None:
         has_runs = self._runs.count() > 0
@@ -139,19 +156,16 @@ class ModelExport(QGroupBox):
             widget.setEnabled(has_runs)
         shown = FORMATS[self._key]
         self._purpose.say(shown.purpose)
-        self._credits.setVisible(shown.has_credits)
-        self._credits.setEnabled(has_runs)
+        self._credits.show_rows(is_shown=shown.has_credits, is_enabled=has_runs)
         tip = "Training run whose best weights are exported; the newest stands first"
         self._runs.setToolTip(tip if has_runs else NO_RUN)
         obstacle = self._obstacle()
         self._export.setEnabled(not obstacle)
         self._export.setToolTip(obstacle or f"Write the model to {self.target}")
+        is_running = self._running is not None
+        self._why_not.say("" if is_running else obstacle, "note")
         for widget in (self._progress, self._stop):
-            widget.setVisible(self._running is not None)
-        if not has_runs:
-            self._outcome.say(NO_RUN, "note")
-        elif self._outcome.sentence == NO_RUN:
-            self._outcome.say("")
+            widget.setVisible(is_running)
 
     def _obstacle(self) -> str:
         """Return why the model cannot be exported now, or ''."""

@@ -24,8 +24,8 @@ OTHERS = {
 }
 _FIRST = {"instances", "classes", "contours", "overview"}
 _ALWAYS = (
-    "In the format of the images. A table that measures each object (CSV) and a report "
-    "are always written."
+    "Maps of TIFF, PNG and JPEG images are TIFF files. A table that measures each "
+    "object (CSV) and a report are always written."
 )
 
 

@@ -34,15 +34,26 @@ class RunChoice(QComboBox):
         ids = [run.path.name for run in runs]
         chosen = wanted if wanted in ids else self.run_id
         self.clear()
-        for run_id in ids:
-            self.addItem(run_title(run_id), run_id)
+        for run_id, title in zip(ids, run_titles(ids), strict=True):
+            self.addItem(title, run_id)
         first = 0 if ids else -1
         self.setCurrentIndex(ids.index(chosen) if chosen in ids else first)
 
 
-def run_title(run_id: str) -> str:
-    """Return a run's name for people: method and local time."""
-    began, method = began_text(run_id), run_id[_STAMP:]
+def run_titles(run_ids: Sequence[str]) -> list[str]:
+    """Return names for people: method and local time, to the second for equal ones.
+
+    Each run of a project has a second of its own.
+    """
+    titles = [_title(run_id, to_second=False) for run_id in run_ids]
+    return [
+        _title(run_id, to_second=True) if titles.count(title) > 1 else title
+        for run_id, title in zip(run_ids, titles, strict=True)
+    ]
+
+
+def _title(run_id: str, *, to_second: bool) -> str:
+    began, method = began_text(run_id, to_second=to_second), run_id[_STAMP:]
     if began == run_id:
         return run_id
     return f"{CATALOG[method].title if method in CATALOG else method} · {began}"

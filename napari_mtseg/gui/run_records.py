@@ -213,13 +213,13 @@ def _local(info: RunInfo) -> str:
         return info.created
 
 
-def began_text(run_id: str) -> str:
+def began_text(run_id: str, *, to_second: bool = False) -> str:
     """Return when a run began from its name, which is in UTC; else the name."""
     try:
         began = datetime.strptime(run_id[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
     except ValueError:
         return run_id
-    return f"{began.astimezone():%d %b %H:%M}"
+    return f"{began.astimezone():{'%d %b %H:%M:%S' if to_second else '%d %b %H:%M'}}"
 
 
 def _outcome(events: Sequence[Event], *, trains: bool) -> tuple[Outcome, str]:

@@ -17,8 +17,8 @@ from qtpy.QtWidgets import (
 from napari_mtseg.domain.errors import MtsegError
 from napari_mtseg.gui.named_widgets import named_button, row_of
 from napari_mtseg.gui.run_records import RunRecord
-from napari_mtseg.methods.catalog import network_settings
-from napari_mtseg.storage.example_models import example_models
+from napari_mtseg.gui.usable_examples import usable_examples
+from napari_mtseg.methods.catalog import CATALOG, network_settings
 from napari_mtseg.storage.model_folder import read_model_info
 from napari_mtseg.storage.model_info import ModelInfo
 
@@ -48,7 +48,7 @@ class StartChoice(QWidget):
         self._models: dict[str, ModelInfo] = {}
         self._chosen: str | None = None
         self._build()
-        self._read_examples()
+        self._models |= {str(path): info for path, info in usable_examples().items()}
         self._list()
         self.box.currentIndexChanged.connect(lambda _: self._take())
 
@@ -109,13 +109,6 @@ class StartChoice(QWidget):
         file.triggered.connect(lambda: self._ask_for(folder=False))
         self.setFocusProxy(self.box)
 
-    def _read_examples(self) -> None:
-        for path in example_models().values():
-            try:
-                self._models[str(path)] = read_model_info(path)
-            except MtsegError:
-                continue
-
     def _list(self) -> None:
         self.box.blockSignals(True)
         self.box.clear()
@@ -155,6 +148,13 @@ class StartChoice(QWidget):
             info = read_model_info(Path(path))
         except MtsegError as error:
             show_warning(str(error))
+            return
+        if info.method not in CATALOG:
+            show_warning(
+                f"The model '{info.name}' is of the method '{info.method}', which this "
+                "version of napari-mtseg does not know. Update napari-mtseg, or choose "
+                "another model."
+            )
             return
         if info.ndim != self._ndim:
             show_warning(

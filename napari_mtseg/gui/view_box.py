@@ -38,6 +38,7 @@ class ViewRest(QObject):
             viewer.dims.events.point,
             viewer.dims.events.order,
             viewer.dims.events.ndisplay,
+            viewer.canvas.events.size,
         ):
             event.connect(self.await_rest)
 

@@ -15,7 +15,7 @@ from napari_mtseg.gui.run_change import (
     image_change,
     quality_change,
 )
-from napari_mtseg.gui.run_choice import run_title
+from napari_mtseg.gui.run_choice import run_titles
 from napari_mtseg.gui.sentence_label import SentenceLabel
 from napari_mtseg.gui.state import WindowState
 from napari_mtseg.storage.prediction_files import has_prediction
@@ -130,8 +130,10 @@ class WhatChanged(QWidget):
             earlier = earlier_runs(project.path, run_id)
         self._runs.clear()
         self._runs.addItem(_NOTHING, None)
-        for name in earlier:
-            self._runs.addItem(run_title(name), name)
+        # Named beside the run that is looked at, so that the two differ.
+        titles = run_titles([run_id or "", *earlier])[1:]
+        for name, title in zip(earlier, titles, strict=True):
+            self._runs.addItem(title, name)
         if project is not None and run_id is not None and earlier:
             parent = _parent_of(RunFolder(project.path / "runs" / run_id))
             wanted = self._chosen.get(run_id, parent)

@@ -136,11 +136,6 @@ class BlockRule:
     refusal: str | None = None
     """why objects cannot be made of blocks at all, a sentence; None if they can"""
 
-    @property
-    def is_exact(self) -> bool:
-        """True if the objects are those of the whole image."""
-        return not any(self.margin)
-
 
 def block_margin(spacing: tuple[float, ...], *, reach: int) -> tuple[int, ...]:
     """Return a margin of equal width in all directions, pixels per axis.

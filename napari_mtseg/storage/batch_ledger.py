@@ -69,11 +69,9 @@ class ImageRecord(Settings):
     areas: Annotated[dict[str, float], Field(default_factory=dict)]
     """class name -> area or volume of all its objects; empty if not measured"""
     area_name: str = ""
-    """what ``areas`` are, such as 'area_um2' or 'volume_pixel3'"""
+    """what ``areas`` are, such as 'area_um2' or 'volume_px3'"""
     seconds: float = 0.0
     """wall time"""
-    doubt: float | None = None
-    """score that images are ordered by, the most doubtful first; None if not known"""
     scores: Annotated[dict[str, float], Field(default_factory=dict)]
     """those of :data:`~napari_mtseg.domain.review.SCORES` that are known"""
     scenes: Annotated[dict[str, float], Field(default_factory=dict)]
@@ -84,7 +82,7 @@ class ImageRecord(Settings):
     """classes about which ``present`` and the class map disagree"""
     disagreement: float | None = None
     """how much they do, 0..1; None where the method does not tell"""
-    sampled_doubt: float | None = None
+    doubt: float | None = None
     """how doubtful the segmentation is, >= 0; None if it was answered once"""
     notices: tuple[str, ...] = ()
     """what the user should know, a sentence each"""
@@ -92,6 +90,8 @@ class ImageRecord(Settings):
     """results, relative to the folder, '/' between parts"""
     written: tuple[str, ...] = ()
     """what ``files`` hold: maps, 'overview', 'rois', 'coco'"""
+    in_blocks: bool = False
+    """True if it was predicted in blocks, which gives maps alone"""
     model: str = ""
     """name of the model"""
     run: str = ""

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mtseg.domain.errors import ImageError
+from napari_mtseg.domain.printable import printable
 from napari_mtseg.geometry.pixel_outlines import FlatObject, flat_objects, signed_area
 from napari_mtseg.storage.whole_files import whole_file
 
@@ -80,7 +81,8 @@ def coco_of(
     class_names : mapping of int to str
         Class -> name.
     file_name : str
-        Of the image.
+        Of the image; made printable, see
+        :func:`~napari_mtseg.domain.printable.printable`.
 
     Returns
     -------
@@ -89,8 +91,9 @@ def coco_of(
     """
     height, width = instances.shape[-2:]
     n_planes = len(instances) if instances.ndim == 3 else None
+    name = printable(file_name)
     images = [
-        {"id": i + 1, "file_name": file_name, "width": width, "height": height}
+        {"id": i + 1, "file_name": name, "width": width, "height": height}
         | ({} if n_planes is None else {"plane": i})
         for i in range(1 if n_planes is None else n_planes)
     ]

@@ -88,6 +88,8 @@ def save_labels(
 
     Raises
     ------
+    AnnotationError
+        If a chunk that was saved before is damaged.
     StorageError
         If the disk is full or the folder cannot be written. What was saved before
         stays as it was.
@@ -108,7 +110,9 @@ def save_labels(
             part = labels[place.seen_from(box.start).slices]
             if not (part.any() or (folder / chunk_key(chunk)).exists()):
                 continue
-            if not np.array_equal(np.asarray(saved[place.slices]), part):
+            with _told_if_damaged(folder):
+                before = np.asarray(saved[place.slices])
+            if not np.array_equal(before, part):
                 saved[place.slices] = part
                 changed += 1
     return changed

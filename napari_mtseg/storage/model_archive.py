@@ -14,6 +14,9 @@ from napari_mtseg.storage.bioimageio_package import (
 MAX_FACTS_BYTES = 2**26
 """Largest file of facts that is read (ours): a small zip may hold a huge file."""
 
+MAX_INFLATION = 100
+"""Largest ratio of a file's size to that in the zip (ours): weights hardly shrink"""
+
 _UNREADABLE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -23,7 +26,9 @@ _UNREADABLE = (
 )
 
 
-def files_of_model(path: Path, names: Sequence[str]) -> tuple[bytes, ...]:
+def files_of_model(
+    path: Path, names: Sequence[str], *, there: Sequence[str] = ()
+) -> tuple[bytes, ...]:
     """Return the content of some files of a model.
 
     Parameters
@@ -32,6 +37,8 @@ def files_of_model(path: Path, names: Sequence[str]) -> tuple[bytes, ...]:
         Folder, or zip with the files at its top or in a folder there.
     names : sequence of str
         Of the files; those that end in '.json' are facts, which are small.
+    there : sequence of str
+        Of further files, which must be there and are not read.
 
     Raises
     ------
@@ -40,16 +47,18 @@ def files_of_model(path: Path, names: Sequence[str]) -> tuple[bytes, ...]:
         where another program wrote a BioImage.IO package.
     """
     if path.is_file():
-        return _from_zip(path, names)
+        return _from_zip(path, names, there)
     if not path.is_dir():
         raise ModelError(f"There is no model '{path}'. Check the path.")
-    for name in names:
+    for name in (*names, *there):
         if not (path / name).is_file():
             raise ModelError(_incomplete_folder_sentence(path, name))
     return tuple((path / name).read_bytes() for name in names)
 
 
-def _from_zip(path: Path, names: Sequence[str]) -> tuple[bytes, ...]:
+def _from_zip(
+    path: Path, names: Sequence[str], there: Sequence[str]
+) -> tuple[bytes, ...]:
     if not zipfile.is_zipfile(path):
         raise ModelError(
             f"'{path}' is not a model: it is neither a folder nor a zip file. Give the "
@@ -57,27 +66,30 @@ def _from_zip(path: Path, names: Sequence[str]) -> tuple[bytes, ...]:
         )
     try:
         with zipfile.ZipFile(path) as archive:
-            found = {name: _entry(archive, name) for name in names}
-            return tuple(
-                _content(path, archive, name, entry) for name, entry in found.items()
-            )
+            found = {
+                name: _checked_entry(path, archive, name) for name in (*names, *there)
+            }
+            return tuple(archive.read(found[name]) for name in names)
     except _UNREADABLE:
         raise ModelError(
             f"The zip file '{path}' is damaged. Copy the model again from its source."
         ) from None
 
 
-def _content(
-    path: Path, archive: zipfile.ZipFile, name: str, entry: zipfile.ZipInfo | None
-) -> bytes:
+def _checked_entry(path: Path, archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
+    """Find a file of the zip that may be read: no small zip holds a huge one."""
+    entry = _entry(archive, name)
     if entry is None:
         raise ModelError(_incomplete_zip_sentence(path, archive, name))
-    if name.endswith(".json") and entry.file_size > MAX_FACTS_BYTES:
+    is_facts = name.endswith(".json")
+    if (is_facts and entry.file_size > MAX_FACTS_BYTES) or (
+        not is_facts and entry.file_size > MAX_INFLATION * (entry.compress_size + 1024)
+    ):
         raise ModelError(
             f"{name} of the model '{path}' is damaged: it is far too large. Copy the "
             "model again from its source."
         )
-    return archive.read(entry)
+    return entry
 
 
 def _entry(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo | None:

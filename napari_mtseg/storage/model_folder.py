@@ -14,6 +14,7 @@ also lie in a BioImage.IO package, which is then read as a model like any other.
 import hashlib
 import io
 import json
+import math
 import shutil
 import zipfile
 from collections.abc import Mapping
@@ -136,7 +137,7 @@ def read_model_info(path: Path) -> ModelInfo:
     ModelError
         As :func:`load_model_folder`, but for damaged weights.
     """
-    facts, _ = files_of_model(path, (INFO_FILE, WEIGHTS_FILE))
+    (facts,) = files_of_model(path, (INFO_FILE,), there=(WEIGHTS_FILE,))
     return _checked_info(path, facts)
 
 
@@ -199,7 +200,7 @@ def _zipped(folder: str, files: Mapping[str, bytes]) -> bytes:
 def _checked_info(path: Path, facts: bytes) -> ModelInfo:
     try:
         values = json.loads(facts)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ModelError(_damaged_info_sentence(path, "it is not JSON")) from None
     if not isinstance(values, dict) or not isinstance(
         values.get("format_version"), int
@@ -218,8 +219,12 @@ def _checked_info(path: Path, facts: bytes) -> ModelInfo:
         raise ModelError(
             f"{INFO_FILE} of the model '{path}' is wrong. {sentence}"
         ) from None
-    if len(info.spacing) != info.ndim or min(info.spacing) <= 0:
-        why = f"its spacing {list(info.spacing)} does not fit its axes {info.axes}"
+    sizes = list(info.spacing)
+    if len(sizes) != info.ndim:
+        why = f"its spacing {sizes} does not fit its axes {info.axes}"
+        raise ModelError(_damaged_info_sentence(path, why))
+    if not all(0 < size < math.inf for size in sizes):
+        why = f"its spacing {sizes} is not of positive numbers"
         raise ModelError(_damaged_info_sentence(path, why))
     return info
 

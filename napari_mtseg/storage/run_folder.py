@@ -18,6 +18,7 @@
       log.txt                   what a training said that the window started
 """
 
+import re
 import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -176,12 +177,16 @@ class RunFolder:
         self, iteration: int, image_id: str, objects: NDArray[np.uint32]
     ) -> str:
         """Save grown object ids and return the file's name inside the run folder."""
-        name = f"grown/{iteration:03d}/{image_id}.tif"
+        name = self.grown_file(iteration, image_id)
         path = self.path / name
         content = BytesIO()
         tifffile.imwrite(content, objects, compression="zlib", photometric="minisblack")
         _write(path, content)
         return name
+
+    def grown_file(self, iteration: int, image_id: str) -> str:
+        """Return the name inside the run folder of grown object ids."""
+        return f"grown/{iteration:03d}/{image_id}.tif"
 
     def load_grown(self, iteration: int, image_id: str) -> NDArray[np.uint32] | None:
         """Return grown object ids ([Z,] Y, X), or None where none were saved.
@@ -191,7 +196,7 @@ class RunFolder:
         RunError
             If the file is damaged.
         """
-        path = self.path / f"grown/{iteration:03d}/{image_id}.tif"
+        path = self.path / self.grown_file(iteration, image_id)
         if not path.exists():
             return None
         try:
@@ -200,6 +205,15 @@ class RunFolder:
             raise RunError(
                 f"The grown labels '{path}' are damaged ({error}). Start a new run."
             ) from None
+
+    def grown_parts(self, iteration: int, image_id: str) -> tuple[str, ...]:
+        """Return the names of the labels that an image grew: its id, or of its parts.
+
+        Parts are named by where they lie: the id, then '.y0-512_x0-512'.
+        """
+        part = re.compile(re.escape(image_id) + r"(\.(z\d+-\d+_)?y\d+-\d+_x\d+-\d+)?")
+        files = sorted((self.path / f"grown/{iteration:03d}").glob("*.tif"))
+        return tuple(file.stem for file in files if part.fullmatch(file.stem))
 
     def targets_folder(self, image_id: str) -> Path:
         """Return where the targets of an image are kept while the run lasts."""

@@ -67,6 +67,8 @@ class StoredArray:
     spacing: Mapping[str, float] = field(default_factory=dict)
     """axis letter -> size of a voxel, in ``unit``"""
     unit: str = "pixel"
+    translation: Mapping[str, float] = field(default_factory=dict)
+    """axis letter -> where the middle of the first voxel lies, in ``unit``"""
     load_coarser: Callable[[], Sequence[Any]] = tuple
     """returns the same array at ever fewer pixels, where the file holds them; axes as
     in ``axes``, read by slicing"""
@@ -160,6 +162,7 @@ def info_of(stored: StoredArray, layout: Layout, channels: Sequence[int]) -> Ima
         rgb="S" in layout.letters and list(channels) == list(range(_N_COLOURS)),
         spacing=_spacing(stored.spacing, spatial),
         unit=stored.unit,
+        translation=_translation(stored.translation, spatial),
     )
 
 
@@ -266,6 +269,12 @@ def _has_planes(stored: StoredArray, letters: str, axes: str | None) -> bool:
     return at >= 0 and (
         stored.shape[at] > 1 or (axes is not None and "Z" in axes.upper())
     )
+
+
+def _translation(known: Mapping[str, float], spatial: str) -> tuple[float, ...]:
+    if not any(known.get(letter) for letter in spatial):
+        return ()
+    return tuple(known.get(letter, 0.0) for letter in spatial)
 
 
 def _spacing(known: Mapping[str, float], spatial: str) -> tuple[float, ...]:

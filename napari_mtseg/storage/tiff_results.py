@@ -50,15 +50,16 @@ def write_ome_tiff(path: Path, values: NDArray[Any], *, info: ImageInfo) -> Path
         for axis, size in zip(info.axes[1:], info.spacing, strict=True):
             facts[f"PhysicalSize{axis}"] = size
             facts[f"PhysicalSize{axis}Unit"] = _OME_UNITS[info.unit]
+    stored = storable(values)
     with whole_file(path) as partial, partial.open("xb") as file:
         tifffile.imwrite(
             file,
-            storable(values),
+            stored,
             ome=True,
             metadata=facts,
             compression="zlib",
             photometric="minisblack",
-            bigtiff=values.nbytes > _BIG_TIFF_FROM,
+            bigtiff=stored.nbytes > _BIG_TIFF_FROM,
         )
     return path
 

@@ -23,6 +23,7 @@ from napari_mtseg.storage.verdict_masks import (
     settle,
     write_masks,
 )
+from napari_mtseg.storage.whole_annotation import check_labels_fit, whole_annotation
 
 ACCEPTED: Verdict = "accepted"
 CORRECTED: Verdict = "corrected"
@@ -73,6 +74,8 @@ def accept(
         If the prediction is of another size, or the annotation is damaged.
     ProjectError
         If there is no prediction, it is damaged, or classes changed since.
+    MemoryShortageError
+        If the labels of a large image do not fit into memory.
     StorageError
         If the disk is full or the project cannot be written.
     """
@@ -115,7 +118,7 @@ def reject(
     log = log or ReviewLog(project.path)
     settle(project, log)
     load_answer(prediction_folder(project, entry, run))
-    present = project.annotation(entry)
+    present = whole_annotation(project, entry)
     record = _record(entry, run, "rejected", who=who, note=note)
     if not present.is_accepted_prediction:
         return _logged(log, record)
@@ -183,7 +186,7 @@ def undo(
     record = _record(entry, run, None, who=who)
     if given[-1].before is None:
         return _logged(log, record)
-    present, change = project.annotation(entry), change_of(project, given[-1])
+    present, change = whole_annotation(project, entry), change_of(project, given[-1])
     origin = f"{given[-1].verdict} {run}" if change is None else change.origin
     if present.origin != origin:
         return _logged(
@@ -211,6 +214,7 @@ def _take_over(
 ) -> Judged:
     """Make the prediction the full mask, unless a person's masks are there."""
     settle(project, log)
+    check_labels_fit(entry)
     masks = predicted_masks(project, entry, record.run)
     present = project.annotation(entry)
     origin = f"{record.verdict} {record.run}"

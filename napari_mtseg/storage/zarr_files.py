@@ -21,6 +21,9 @@ from napari_mtseg.storage.voxel_sizes import in_one_unit, unit_name
 
 ZARR_MARKERS = ("zarr.json", ".zgroup", ".zarray")
 
+_METADATA_ERRORS = (*DECODER_ERRORS, AttributeError, TypeError)
+"""What metadata raise that hold other things than they should."""
+
 _OLD_AXES = "TCZYX"
 """Axes before version 0.3, which does not name them."""
 
@@ -28,6 +31,17 @@ _OLD_AXES = "TCZYX"
 def is_zarr(path: Path) -> bool:
     """Return True for the folder of a zarr array or group."""
     return any((path / marker).is_file() for marker in ZARR_MARKERS)
+
+
+def is_zarr_image(path: Path) -> bool:
+    """Return True for a folder that opens as one image, unlike a plate of many."""
+    if not is_zarr(path):
+        return False
+    try:
+        zarr_array(path)
+    except ImageError:
+        return False
+    return True
 
 
 def zarr_array(path: Path) -> StoredArray:
@@ -45,7 +59,7 @@ def zarr_array(path: Path) -> StoredArray:
         if isinstance(node, zarr.Array):
             return _stored(path, node, _array_axes(node), {}, "pixel")
         return _multiscale(path, node)
-    except (*DECODER_ERRORS, TypeError) as error:
+    except _METADATA_ERRORS as error:
         raise ImageError(damaged_sentence(path.name)) from error
 
 
@@ -58,7 +72,7 @@ def _multiscale(path: Path, group: Any) -> StoredArray:
     level = image["datasets"][0]
     axes = image.get("axes") or list(_OLD_AXES)
     letters = "".join(_letter(axis) for axis in axes)
-    scale = _scale(level, len(letters)) * _scale(image, len(letters))
+    scale, shift = _scale_and_shift((level, image), len(letters))
     units = [
         str(axis.get("unit", "")) if isinstance(axis, Mapping) else "" for axis in axes
     ]
@@ -69,7 +83,14 @@ def _multiscale(path: Path, group: Any) -> StoredArray:
             if letter in "ZYX"
         }
     )
-    stored = _stored(path, group[level["path"]], letters, sizes, unit)
+    of_axis = dict(zip(letters, zip(scale, shift, strict=True), strict=True))
+    stored = replace(
+        _stored(path, group[level["path"]], letters, sizes, unit),
+        translation={
+            letter: float(of_axis[letter][1] * size / of_axis[letter][0])
+            for letter, size in sizes.items()
+        },
+    )
     names = [each["path"] for each in image["datasets"][1:]]
     return replace(stored, load_coarser=lambda: _pyramid(stored.shape, group, names))
 
@@ -82,7 +103,9 @@ def _pyramid(
     for name in names:
         try:
             level = group[name]
-        except DECODER_ERRORS:
+        except _METADATA_ERRORS:
+            break
+        if not hasattr(level, "shape"):
             break
         if len(level.shape) != len(shape) or level.shape == shape:
             break
@@ -122,12 +145,18 @@ def _array_axes(array: Any) -> str:
     return "Q" * len(array.shape)
 
 
-def _scale(facts: Mapping[str, Any], n_axes: int) -> Any:
-    scale = np.ones(n_axes)
-    for transform in facts.get("coordinateTransformations", ()):
+def _scale_and_shift(
+    facts: Sequence[Mapping[str, Any]], n_axes: int
+) -> tuple[Any, Any]:
+    """Return voxel size and place of the first voxel, after all transformations."""
+    scale, shift = np.ones(n_axes), np.zeros(n_axes)
+    for transform in (t for f in facts for t in f.get("coordinateTransformations", ())):
         if transform.get("type") == "scale" and "scale" in transform:
-            scale = scale * np.asarray(transform["scale"], float)
-    return scale
+            factors = np.asarray(transform["scale"], float)
+            scale, shift = scale * factors, shift * factors
+        if transform.get("type") == "translation" and "translation" in transform:
+            shift = shift + np.asarray(transform["translation"], float)
+    return scale, np.where(np.isfinite(shift), shift, 0.0)
 
 
 def _no_image_sentence(path: Path, group: Any, facts: Mapping[str, Any]) -> str:

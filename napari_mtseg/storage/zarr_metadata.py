@@ -139,12 +139,15 @@ def _multiscale(
         steps: list[dict[str, Any]] = [
             {"type": "scale", "scale": [1.0] * len(channel) + scale}
         ]
-        if number and not kind.is_label:
+        place = info.translation or (0.0,) * info.ndim
+        if not kind.is_label:
             # a mean lies in the middle of its pixels, a kept label where it was
-            middle = [
-                (f - 1) / 2 * s for f, s in zip(factor, info.spacing, strict=True)
-            ]
-            shift = [0.0] * len(channel) + middle
+            place = tuple(
+                p + (f - 1) / 2 * s
+                for p, f, s in zip(place, factor, info.spacing, strict=True)
+            )
+        if any(place):
+            shift = [0.0] * len(channel) + list(place)
             steps.append({"type": "translation", "translation": shift})
         datasets.append({"path": str(number), "coordinateTransformations": steps})
     return {

@@ -6,6 +6,7 @@
 image of its first map, so that readers that expect an image there find one.
 """
 
+import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -81,7 +82,8 @@ class ZarrResults:
         Raises
         ------
         StorageError
-            If the disk is full or the folder cannot be written.
+            If the disk is full or the folder cannot be written, or if another one than
+            a result of this program has the final name.
         """
         path = Path(path)
         partial = partial_folder(path)
@@ -91,6 +93,7 @@ class ZarrResults:
             name: f"{_LABELS}/{name}" if kind.is_label else name
             for name, kind in maps.items()
         }
+        check_replaceable(path)
         with clear_write_errors(path):
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True)
@@ -183,7 +186,8 @@ class ZarrResults:
         Raises
         ------
         StorageError
-            If the disk is full or the folder cannot be written.
+            If the disk is full or the folder cannot be written, or if another one than
+            a result of this program has the final name by now.
         """
         if pyramids:
             for name in self.names:
@@ -202,6 +206,30 @@ class ZarrResults:
 def partial_folder(path: Path) -> Path:
     """Return where results lie until they are whole."""
     return path.with_name(f".{path.name}.partial")
+
+
+def check_replaceable(path: Path) -> None:
+    """Refuse to replace anything but an earlier result of this program.
+
+    Raises
+    ------
+    StorageError
+        If something else has that name.
+    """
+    if path.exists() and not is_result(path):
+        raise StorageError(
+            f"'{path}' is there already and is no result of this program, so it is "
+            "not replaced. Choose another folder for the results."
+        )
+
+
+def is_result(path: Path) -> bool:
+    """Return True of an OME-Zarr folder that this program wrote."""
+    try:
+        facts = json.loads((path / ".zattrs").read_text())
+    except (OSError, ValueError):
+        return False
+    return isinstance(facts, dict) and OWN_FACTS in facts
 
 
 def write_zarr_results(
@@ -232,7 +260,8 @@ def write_zarr_results(
     Raises
     ------
     StorageError
-        If the disk is full or the folder cannot be written.
+        If the disk is full or the folder cannot be written, or if another one than a
+        result of this program has that name.
     """
     named = value_names or {}
     kinds = {
@@ -252,6 +281,7 @@ def write_zarr_results(
 
 def _replace_folder(partial: Path, path: Path) -> None:
     """Move a whole folder to its name; what was there goes only then."""
+    check_replaceable(path)
     old = path.with_name(f".{path.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if path.exists():

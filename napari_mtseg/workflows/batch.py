@@ -5,20 +5,23 @@ goes on where it was, and images that changed are predicted again.
 """
 
 import re
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from napari_mtseg.domain.errors import ClusterError
+from napari_mtseg.domain.errors import ClusterError, LostTaskError
+from napari_mtseg.domain.printable import printable
 from napari_mtseg.storage.batch_ledger import (
     BatchBegun,
     BatchEnded,
     BatchLedger,
 )
 from napari_mtseg.storage.coco_files import merge_coco
-from napari_mtseg.storage.result_files import check_also
+from napari_mtseg.storage.result_files import check_also, result_format_of
 from napari_mtseg.storage.write import clear_write_errors
+from napari_mtseg.storage.zarr_results import SUFFIX, check_replaceable
 from napari_mtseg.workflows.batch_file import (
     BatchChoices,
     FileTask,
@@ -31,8 +34,9 @@ from napari_mtseg.workflows.batch_records import (
     joined,
     made_from,
     outcome_in,
-    path_text,
     record_of,
+    remove_outdated,
+    with_maps_of,
 )
 from napari_mtseg.workflows.batch_report import write_batch_report
 from napari_mtseg.workflows.image_outcome import ImageOutcome
@@ -57,6 +61,11 @@ ALL_COCO = "coco.json"
 _LEFT_OVER = re.compile(r"\.[0-9a-f]{12}\..+|\..+\.[0-9a-f]{12}\.tmp")
 """names of files that a killed process had not written to their end, see
 :mod:`~napari_mtseg.storage.whole_files` and :mod:`~napari_mtseg.storage.write`"""
+
+_UNFINISHED = re.compile(r"\.(.+)\.ome\.zarr\.(?:blocks|partial|old)", re.DOTALL)
+"""names of folders of an image that is not predicted to its end, see
+:mod:`~napari_mtseg.storage.block_store` and :mod:`~napari_mtseg.storage.zarr_results`
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +122,8 @@ def predict_files(
     ProjectError
         If another process predicts into ``out``.
     StorageError
-        If the disk is full or ``out`` cannot be written.
+        If the disk is full or ``out`` cannot be written, or holds a folder with the
+        name of a result that is none.
     """
     choices = replace(choices, maps=checked_maps(choices.maps, model))
     check_also(choices.also)
@@ -143,7 +153,9 @@ class _Batch:
         self, files: Sequence[Path], workers: Workers | None
     ) -> Iterator[ImageOutcome]:
         """Yield how each file went; at the end, write the tables."""
-        info = self._model.info
+        info, tasks = self._model.info, self._tasks(files)
+        for task in tasks:
+            _check_result(task)
         self._ledger.begin(
             BatchBegun(
                 total=len(files),
@@ -154,11 +166,11 @@ class _Batch:
         )
         self._remove_left_over()
         fingerprint, to_do = self._model.fingerprint, []
-        for task in self._tasks(files):
-            record = self._before.get(path_text(task.file))
+        for task in tasks:
+            record = self._before.get(printable(task.file))
             key = self._keys[task.file] = made_from(task, fingerprint)
             if self._choices.again or record is None or not is_done(record, task, key):
-                to_do.append(task)
+                to_do.append(with_maps_of(record, task, key))
                 continue
             self._ledger.add(record.changed({"status": "skipped"}))
             yield outcome_in(record, task)
@@ -171,7 +183,7 @@ class _Batch:
 
     def _tasks(self, files: Sequence[Path]) -> list[FileTask]:
         """Return a task per file; results that are there keep their names."""
-        known = {Path(record.input): record.name for record in self._before.values()}
+        known = {record.input: record.name for record in self._before.values()}
         names = output_names(files, known)
         return [
             FileTask(
@@ -192,7 +204,7 @@ class _Batch:
         blocks = self._choices.blocks
         for_blocks = list(tasks) if blocks == "always" else []
         in_memory = [] if blocks == "always" else tasks
-        for task, outcome in runner.run(predicted_file, in_memory, source):
+        for task, outcome in _all_done(runner, in_memory, source):
             if outcome.is_too_large and blocks == "auto":
                 for_blocks.append(task)
                 continue
@@ -208,6 +220,7 @@ class _Batch:
         # The hash is from before the prediction: the file may have changed since.
         record = record_of(outcome, task, self._model, self._keys[task.file])
         before = self._before.get(record.input)
+        remove_outdated(record, before, self._ledger.folder)
         self._ledger.add(joined(record, before, task))
 
     def _remove_left_over(self) -> None:
@@ -217,7 +230,18 @@ class _Batch:
                 if _LEFT_OVER.fullmatch(file.name) and file.is_file():
                     file.unlink()
 
+    def _remove_unfinished(self) -> None:
+        """Remove what blocks of images left that no batch goes on with."""
+        newest, folder = self._ledger.newest(), self._ledger.folder
+        failed = {record.name for record in newest if record.status == "failed"}
+        with clear_write_errors(folder):
+            for inside in folder.iterdir():
+                of_blocks = _UNFINISHED.fullmatch(inside.name)
+                if of_blocks and of_blocks[1] not in failed and inside.is_dir():
+                    shutil.rmtree(inside, ignore_errors=True)
+
     def _end(self) -> None:
+        self._remove_unfinished()
         report = self._write_report()
         n = Counter(record.status for record in self._ledger.newest())
         self._ledger.end(
@@ -236,3 +260,30 @@ class _Batch:
             named = [out / file for record in newest for file in record.files]
             merge_coco([f for f in named if f.name.endswith(COCO)], out / ALL_COCO)
         return write_batch_report(out, newest, self._before)
+
+
+def _check_result(task: FileTask) -> None:
+    """Refuse to replace an OME-Zarr folder that is no result of this program."""
+    path = task.out / f"{task.name}{SUFFIX}"
+    if path.exists() and (
+        task.choices.blocks == "always" or result_format_of(task.file) == "ome-zarr"
+    ):
+        check_replaceable(path)
+
+
+def _all_done(
+    runner: TaskRunner, tasks: Sequence[FileTask], source: ModelSource
+) -> Iterator[tuple[FileTask, ImageOutcome]]:
+    """Yield how each file went; one that ends every worker has failed."""
+    left = {task.file: task for task in tasks}
+    while left:
+        try:
+            for task, outcome in runner.run(predicted_file, [*left.values()], source):
+                del left[task.file]
+                yield task, outcome
+        except LostTaskError as error:
+            lost = next(task for task in left.values() if task == error.task)
+            del left[lost.file]
+            yield lost, ImageOutcome(name=lost.file.name, error=str(error))
+        else:
+            return

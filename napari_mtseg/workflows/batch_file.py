@@ -8,7 +8,7 @@ from typing import Literal
 
 from napari_mtseg.domain.errors import MemoryShortageError
 from napari_mtseg.storage.image_files import open_image
-from napari_mtseg.storage.result_files import write_results
+from napari_mtseg.storage.result_files import result_format_of, write_results
 from napari_mtseg.workflows.block_request import is_too_large
 from napari_mtseg.workflows.image_outcome import (
     ImageOutcome,
@@ -31,6 +31,12 @@ MAPS_ONLY = (
     "written: no overview, ROI set or COCO file."
 )
 """what is told of an image of which more was wanted"""
+
+NO_PLACE = (
+    "It was predicted in blocks, so its maps are OME-Zarr, without the place and the "
+    "direction of the image in the patient; --blocks never keeps both."
+)
+"""what is told of a medical image"""
 
 Progress = Callable[[str, float], None]
 
@@ -128,9 +134,12 @@ def file_in_blocks(
         between=partial(progress, name) if progress else None,
     )
     done = outcome_of(predicted, name)
-    if done.error is not None or not (choices.also or choices.overview):
+    if done.error is not None:
         return done
-    return replace(done, notices=(*done.notices, MAPS_ONLY))
+    more = [MAPS_ONLY] if choices.also or choices.overview else []
+    if result_format_of(task.file) == "nifti":
+        more.append(NO_PLACE)
+    return replace(done, notices=(*done.notices, *more), in_blocks=True)
 
 
 def _predicted(model: Model, task: FileTask) -> ImageOutcome:

@@ -4,13 +4,20 @@ import hashlib
 import json
 import math
 import os
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
-from napari_mtseg.domain.review import DEFAULT_SCORE
+from napari_mtseg.domain.printable import printable
 from napari_mtseg.storage.batch_ledger import ImageRecord
+from napari_mtseg.storage.file_stamp import file_stamp
+from napari_mtseg.storage.result_files import ALSO
+from napari_mtseg.storage.write import clear_write_errors
+from napari_mtseg.storage.zarr_results import SUFFIX, is_result
 from napari_mtseg.workflows.batch_file import FileTask
 from napari_mtseg.workflows.image_outcome import ImageOutcome, WholeImage
 from napari_mtseg.workflows.predict import Model
+from napari_mtseg.workflows.prediction_paths import full_path
 
 _RESULTS = 1
 """raised when results change, so that earlier ones no longer count"""
@@ -34,7 +41,7 @@ def made_from(task: FileTask, fingerprint: str) -> str:
     str
         '' where the file cannot be seen.
     """
-    stamp = _stamp(task.file)
+    stamp = file_stamp(task.file)
     choices = task.choices
     how = [choices.channels, choices.axes, choices.blocks == "always"]
     told = json.dumps([_RESULTS, stamp, fingerprint, how])
@@ -53,13 +60,35 @@ def is_done(record: ImageRecord, task: FileTask, key: str) -> bool:
     key : str
         From :func:`made_from`.
     """
-    has_all = set(task.choices.wanted) <= set(record.written)
+    choices = task.choices
+    wanted = choices.maps if record.in_blocks else choices.wanted
+    has_all = set(wanted) <= set(record.written)
     return has_all and bool(key) and record.made_from == key and _is_whole(record, task)
 
 
-def path_text(path: Path) -> str:
-    """Return a path as text that JSON holds, whatever bytes its name is made of."""
-    return str(path).encode(errors="backslashreplace").decode()
+def with_maps_of(record: ImageRecord | None, task: FileTask, key: str) -> FileTask:
+    """Return a task that also wants the maps of an earlier result that it replaces.
+
+    An OME-Zarr folder is written as a whole, so new maps cannot be put beside those
+    that are there, as files can.
+
+    Parameters
+    ----------
+    record : ImageRecord or None
+        Of an earlier batch, if there is one.
+    task : FileTask
+        What is wanted now.
+    key : str
+        From :func:`made_from`.
+    """
+    if record is None or not key or record.made_from != key:
+        return task
+    if not any((task.out / f).is_dir() for f in record.files if f.endswith(SUFFIX)):
+        return task
+    choices = task.choices
+    others = {*choices.maps, *ALSO, "overview"}
+    maps = [name for name in record.written if name not in others]
+    return replace(task, choices=replace(choices, maps=(*choices.maps, *maps)))
 
 
 def record_of(
@@ -80,25 +109,27 @@ def record_of(
     """
     whole = outcome.whole
     has_failed = outcome.error is not None
+    choices = task.choices
+    written = choices.maps if outcome.in_blocks else choices.wanted
     return ImageRecord(
-        input=path_text(task.file),
+        input=printable(task.file),
         name=task.name,
         status="failed" if has_failed else "done",
-        error=outcome.error,
+        error=outcome.error and printable(outcome.error),
         objects=outcome.n_objects,
         areas=outcome.areas,
         area_name=outcome.area_name,
         seconds=round(outcome.seconds, 3),
-        doubt=outcome.scores.get(DEFAULT_SCORE),
         scores=outcome.scores,
         scenes=whole.scenes,
         present=whole.present,
         disagreeing=whole.disagreeing,
         disagreement=_known(whole.disagreement),
-        sampled_doubt=_known(whole.doubt),
-        notices=outcome.notices,
+        doubt=_known(whole.doubt),
+        notices=tuple(printable(notice) for notice in outcome.notices),
         files=tuple(_inside(task.out, file) for file in outcome.files),
-        written=() if has_failed else task.choices.wanted,
+        written=() if has_failed else written,
+        in_blocks=outcome.in_blocks,
         model=model.info.name,
         run=model.info.provenance.run,
         made_from=key,
@@ -122,6 +153,39 @@ def joined(new: ImageRecord, before: ImageRecord | None, task: FileTask) -> Imag
     )
 
 
+def remove_outdated(new: ImageRecord, before: ImageRecord | None, out: Path) -> None:
+    """Remove the files of an image that the new result does not replace.
+
+    They are of another model, another image or another choice of its channels. Only
+    files that an earlier batch wrote into the folder are touched.
+
+    Parameters
+    ----------
+    new : ImageRecord
+        Of this batch.
+    before : ImageRecord or None
+        Of an earlier batch, if there is one.
+    out : Path
+        Absolute path of the folder of the results.
+
+    Raises
+    ------
+    StorageError
+        If a file cannot be removed.
+    """
+    if before is None or new.status == "failed" or before.made_from == new.made_from:
+        return
+    for name in set(before.files) - set(new.files):
+        path = full_path(out / name)
+        if path.parent != out:
+            continue
+        with clear_write_errors(path):
+            if not path.is_dir() or path.is_symlink():
+                path.unlink(missing_ok=True)
+            elif is_result(path):
+                shutil.rmtree(path)
+
+
 def outcome_in(record: ImageRecord, task: FileTask) -> ImageOutcome:
     """Return the outcome of an image that an earlier batch has done."""
     return ImageOutcome(
@@ -134,7 +198,7 @@ def outcome_in(record: ImageRecord, task: FileTask) -> ImageOutcome:
             present=record.present,
             disagreeing=record.disagreeing,
             disagreement=_number(record.disagreement),
-            doubt=_number(record.sampled_doubt),
+            doubt=_number(record.doubt),
         ),
         scores=record.scores,
         files=tuple(task.out / file for file in record.files),
@@ -151,30 +215,8 @@ def _is_whole(record: ImageRecord, task: FileTask) -> bool:
         return False
 
 
-def _stamp(file: Path) -> list[int]:
-    """Return number, size and newest change of what a file or folder consists of."""
-    parts = [file]
-    if file.is_dir():
-        parts = [
-            Path(folder) / name for folder, _, names in os.walk(file) for name in names
-        ]
-    elif file.suffix.lower() == ".mhd":
-        parts = [part for part in file.parent.iterdir() if part.stem == file.stem]
-    try:
-        facts = [part.stat() for part in parts]
-    except OSError:
-        return []
-    if not facts:
-        return []
-    return [
-        len(facts),
-        sum(fact.st_size for fact in facts),
-        max(fact.st_mtime_ns for fact in facts),
-    ]
-
-
 def _inside(out: Path, file: Path) -> str:
-    return path_text(file.relative_to(out)).replace(os.sep, "/")
+    return printable(file.relative_to(out)).replace(os.sep, "/")
 
 
 def _known(number: float) -> float | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import Image as Picture
 
 from napari_mtseg import __version__
+from napari_mtseg.domain.printable import printable
 from napari_mtseg.domain.review import DEFAULT_SCORE, SCORES
 from napari_mtseg.storage.batch_ledger import ImageRecord
 from napari_mtseg.storage.review_log import time_now
@@ -42,8 +43,8 @@ def write_batch_report(
 ) -> Path:
     """Write ``images.csv`` and ``report.html`` into the folder of the results.
 
-    The table has all images of the folder, also those of earlier batches; the page is
-    about the newest one.
+    The table has the images of the newest batch and those that earlier ones have done;
+    the page is about the newest one.
 
     Parameters
     ----------
@@ -67,15 +68,17 @@ def write_batch_report(
     records = {**before, **{record.input: record for record in newest}}
     rows = sorted(records.values(), key=lambda record: record.input)
     write_bytes_atomically(out / TABLE, _table_text(rows).encode())
-    content = parts.page(f"Prediction into {out.name}", _page(out, newest, len(rows)))
+    content = parts.page(
+        f"Prediction into {printable(out.name)}", _page(out, newest, len(rows))
+    )
     write_bytes_atomically(out / REPORT, content.encode())
     return out / REPORT
 
 
 def most_doubtful(records: Sequence[ImageRecord]) -> list[ImageRecord]:
-    """Return the images whose doubt is known, the most doubtful first."""
-    known = [(r.doubt, r) for r in records if r.doubt is not None]
-    return [record for _, record in sorted(known, key=lambda pair: -pair[0])]
+    """Return the images whose default score is known, the most doubtful first."""
+    known = [record for record in records if DEFAULT_SCORE in record.scores]
+    return sorted(known, key=lambda record: -record.scores[DEFAULT_SCORE])
 
 
 def _table_text(records: Sequence[ImageRecord]) -> str:
@@ -126,8 +129,8 @@ def _row(record: ImageRecord) -> dict[str, str]:
         row["disagreeing"] = "; ".join(record.disagreeing)
         if record.disagreement is not None:
             row["disagreement"] = _rounded(record.disagreement)
-    if record.sampled_doubt is not None:
-        row["doubt"] = _rounded(record.sampled_doubt)
+    if record.doubt is not None:
+        row["doubt"] = _rounded(record.doubt)
     row["seconds"] = f"{record.seconds:.2f}"
     return {**row, "model": record.model, "run": record.run}
 
@@ -137,7 +140,7 @@ def _page(out: Path, newest: Sequence[ImageRecord], n_all: int) -> Iterator[str]
     done = [record for record in newest if record.status != "failed"]
     yield parts.heading(f"Prediction of {len(newest):,} images", 1)
     yield parts.paragraph(
-        f"{_origin(done)}Written {time_now()} (UTC) by napari-mtseg {__version__}.",
+        f"{_origin(done)}Written {time_now()} by napari-mtseg {__version__}.",
         is_soft=True,
     )
     yield from _overview(newest, done, failed, n_all)
@@ -206,7 +209,8 @@ def _cases(out: Path, done: Sequence[ImageRecord]) -> Iterator[str]:
     )
     yield '<div class="cases">'
     for record, file in shown:
-        caption = (record.name, f"{label} {record.doubt:.2f}", _objects(record))
+        score = f"{label} {record.scores[DEFAULT_SCORE]:.2f}"
+        caption = (record.name, score, _objects(record))
         described = f"{record.name}: outlines, and where the result is doubtful"
         content = _thumbnail(file)
         if content:
@@ -218,13 +222,15 @@ def _all_images(done: Sequence[ImageRecord]) -> Iterator[str]:
     if not done:
         return
     ordered = most_doubtful(done)
-    ordered += [record for record in done if record.doubt is None]
+    ordered += [record for record in done if DEFAULT_SCORE not in record.scores]
     label = SCORES[DEFAULT_SCORE].label
     rows = [
         (
             record.name,
             _objects(record),
-            NOTHING if record.doubt is None else f"{record.doubt:.3f}",
+            f"{record.scores[DEFAULT_SCORE]:.3f}"
+            if DEFAULT_SCORE in record.scores
+            else NOTHING,
             f"{record.seconds:.1f}",
         )
         for record in ordered[:MOST_ROWS]

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import psutil
 from numpy.typing import DTypeLike
 
 from napari_mtseg.domain.errors import SettingsError
@@ -14,6 +13,7 @@ from napari_mtseg.domain.image import Image
 from napari_mtseg.domain.prediction import Prediction
 from napari_mtseg.methods.protocol import BlockRule
 from napari_mtseg.storage.image_files import open_image
+from napari_mtseg.storage.main_memory import free_main_memory
 from napari_mtseg.storage.zarr_metadata import MapKind
 from napari_mtseg.storage.zarr_results import SUFFIX
 from napari_mtseg.workflows.block_plan import BlockPlan, block_sides
@@ -91,7 +91,7 @@ def is_too_large(model: Model, image: Image) -> bool:
         True if the result would take more than SHARE_OF_MEMORY of what is free.
     """
     needed = math.prod(image.info.spatial_shape) * model.bytes_per_pixel
-    return needed > SHARE_OF_MEMORY * psutil.virtual_memory().available
+    return needed > SHARE_OF_MEMORY * free_main_memory()
 
 
 def planned_blocks(model: Model, request: BlockRequest) -> PlannedBlocks:

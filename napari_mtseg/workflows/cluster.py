@@ -15,7 +15,7 @@ from time import monotonic
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from napari_mtseg.domain.errors import ClusterError
+from napari_mtseg.domain.errors import ClusterError, LostTaskError
 from napari_mtseg.workflows.cluster_client import connected_client
 from napari_mtseg.workflows.cluster_worker import (
     Order,
@@ -105,9 +105,10 @@ class _Cluster:
 
         Raises
         ------
+        LostTaskError
+            If a task ends every worker that begins it.
         ClusterError
-            If a task ends every worker that begins it, a worker does not see a file of
-            it, or no worker is left.
+            If a worker does not see a file of a task, or no worker is left.
         MtsegError
             What ``work`` raises; tasks that have not begun are dropped.
         """
@@ -126,10 +127,11 @@ class _Cluster:
                 given.give(work, task, whole)
                 _, future = given.next_done()
                 if _ended_its_workers(future):
-                    raise ClusterError(
-                        f"Every worker that began {_shown(task)} was lost, so it was "
-                        "left out; all others are done. It may need more memory than "
-                        "a worker has: use fewer workers or a smaller --memory."
+                    raise LostTaskError(
+                        f"Every worker that began {_shown(task)} was lost. It may need "
+                        "more memory than a worker has: use fewer workers or a smaller "
+                        "--memory.",
+                        task,
                     )
                 yield task, _result_of(future)
         finally:
@@ -249,5 +251,6 @@ def _result_of(future: Any) -> Any:
 
 
 def _shown(task: object) -> str:
-    paths = [f"'{path}'" for path in paths_in(task)]
-    return paths[0] if len(paths) == 1 else shorten(str(task), 200)
+    """Return the file of a task, which is its first path, or else the task."""
+    path = next(paths_in(task), None)
+    return shorten(str(task), 200) if path is None else f"'{path}'"

@@ -11,6 +11,7 @@ from typing import Any
 
 from napari_mtseg import __version__
 from napari_mtseg.domain.errors import ClusterError, SettingsError
+from napari_mtseg.storage.main_memory import WORKERS_VARIABLE
 from napari_mtseg.workflows.cluster_worker import version_problem
 
 PATIENCE = 10.0
@@ -95,7 +96,7 @@ def _own_client(n_workers: int, device: str) -> Iterator[Any]:
                 "nthreads": 1,
                 # The engine watches the memory itself; dask would pause or kill.
                 "memory_limit": 0,
-                "env": {**environment, **gpu},
+                "env": {**environment, **gpu, WORKERS_VARIABLE: str(n_workers)},
                 "silence_logs": logging.CRITICAL,
             },
         }

@@ -109,7 +109,7 @@ def with_absolute_paths(source: ModelSource) -> ModelSource:
     members = tuple(_absolute(m) for m in source.uncertainty.members)
     return replace(
         source,
-        path=source.path.resolve(),
+        path=source.path.absolute(),
         uncertainty=replace(source.uncertainty, members=members),
     )
 
@@ -131,5 +131,5 @@ def _check_seen(paths: tuple[str, ...]) -> None:
 
 def _absolute(member: Any) -> Any:
     if isinstance(member, RunFolder):
-        return RunFolder(member.path.resolve())
-    return Path(member).resolve()
+        return RunFolder(member.path.absolute())
+    return Path(member).absolute()

@@ -4,16 +4,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-import psutil
-
 from napari_mtseg.domain.annotation import Box
 from napari_mtseg.domain.errors import MemoryShortageError
 from napari_mtseg.domain.project import ImageEntry
+from napari_mtseg.storage.main_memory import free_main_memory
+from napari_mtseg.storage.stored_array import size_text
 from napari_mtseg.workflows.annotated_places import Place, is_large
 from napari_mtseg.workflows.devices import gib
 
 BYTES_PER_PIXEL = 24
 """annotation layers, targets and growth of one painted pixel, beside its channels"""
+
+VALIDATED_BYTES_PER_PIXEL = 9
+"""annotation layers of one pixel of a validation image"""
+
+PREDICTED_BYTES_PER_PIXEL = 18
+"""one pixel while it is predicted and scored, beside its annotation and classes"""
+
+PREDICTED_BYTES_PER_CLASS = 6
+"""one class of one pixel while it is predicted and scored"""
 
 BYTES_PER_INTENSITY = 4
 """one channel of one pixel, as a network sees it"""
@@ -75,7 +84,7 @@ def data_memory(images: Sequence[Footprint], *, n_channels: int) -> DataMemory:
     MemoryShortageError
         If the labels alone do not fit.
     """
-    free = int(psutil.virtual_memory().available)
+    free = free_main_memory()
     per_pixel = BYTES_PER_INTENSITY * n_channels
     pixels = sum(image.n_pixels for image in images) * per_pixel
     from_disk = []
@@ -100,12 +109,50 @@ def data_memory(images: Sequence[Footprint], *, n_channels: int) -> DataMemory:
     )
 
 
+def check_validation_memory(images: Sequence[Footprint], *, n_classes: int) -> None:
+    """Refuse validation images that do not fit into memory, before they are read.
+
+    The annotations of all are held, and each image or part is predicted whole.
+
+    Parameters
+    ----------
+    images : sequence of Footprint
+        Those that validate; unpainted ones take nothing.
+    n_classes : int
+        Classes that are predicted, without the background.
+
+    Raises
+    ------
+    MemoryShortageError
+        If they need more than is free.
+    """
+    painted = [image for image in images if image.is_painted]
+    if not painted:
+        return
+    free = free_main_memory()
+    largest = max(painted, key=lambda image: image.n_pixels)
+    per_pixel = PREDICTED_BYTES_PER_PIXEL + PREDICTED_BYTES_PER_CLASS * n_classes
+    labels = sum(image.n_pixels for image in painted) * VALIDATED_BYTES_PER_PIXEL
+    needed = labels + largest.n_pixels * per_pixel
+    if needed > free:
+        raise MemoryShortageError(
+            f"To validate needs about {gib(needed)} of memory but {gib(free)} are "
+            f"free. {_way_out(largest)}"
+        )
+
+
 def _way_out(largest: Footprint) -> str:
     """Return what to do where the labels do not fit into memory."""
     name = largest.entry.name
-    if largest.is_painted and largest.box is None and is_large(largest.entry):
+    if largest.is_painted and is_large(largest.entry):
+        if largest.box is None:
+            return (
+                f"Of '{name}' all pixels are used, since all of it is complete or "
+                "every object marked: mark boxes as complete instead."
+            )
         return (
-            f"Of '{name}' all pixels are learned from, since all of it is complete or "
-            "every object marked: mark boxes as complete instead."
+            f"Paint on '{name}' that lies close together reaches over "
+            f"{size_text(largest.box.shape)} pixels, all of which are used: erase "
+            "parts of long strokes, so that what is left lies far apart."
         )
     return f"Cut the largest, '{name}', into tiles, or annotate fewer images."

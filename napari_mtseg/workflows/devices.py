@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal
 
-import psutil
 import torch
 from torch import Tensor, nn
 
 from napari_mtseg.domain.errors import MemoryShortageError, SettingsError
+from napari_mtseg.storage.main_memory import free_main_memory
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -50,7 +50,7 @@ def free_memory(device: torch.device) -> int:
     """Return the bytes that are free on the device."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    return int(psutil.virtual_memory().available)
+    return free_main_memory()
 
 
 @dataclass(frozen=True, kw_only=True)

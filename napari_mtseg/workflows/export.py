@@ -28,7 +28,7 @@ from napari_mtseg.workflows.export_credits import (
 from napari_mtseg.workflows.export_formats import (
     Format,
     check_libraries,
-    format_of,
+    format_meant,
     model_name,
     named_as,
 )
@@ -115,7 +115,8 @@ def export_as(
     kind : {'folder', 'zip', 'bioimageio', 'onnx', 'torch'}, optional
         By the suffix of ``out`` if not given.
     said : Credits
-        Authors and licence; BioImage.IO wants an author.
+        Authors, licence and more, for the card, and for the facts of the formats
+        that have a place for them; BioImage.IO wants an author.
     say : callable
         Called with a sentence before each step that takes long.
 
@@ -129,14 +130,17 @@ def export_as(
     RunError
         If the run has no weights yet.
     ModelError
-        If ``out`` exists, the model is damaged, the libraries of the format are not
-        installed, what is said does not do, or a check failed.
+        If ``out`` exists or ends like a file of no format, the model is damaged, the
+        libraries of the format are not installed, what is said does not do, or a
+        check failed.
     StorageError
         If the disk is full or ``out`` cannot be written.
     """
-    kind = kind or format_of(out)
+    kind = kind or format_meant(out)
     out = named_as(out, kind)
     check_is_free(out)
+    if kind == "onnx":
+        check_is_free(out.with_name(f"{out.name}.data"))
     check_libraries(kind)
     if kind == "bioimageio":
         check_credits(said)
@@ -195,7 +199,7 @@ def _write(
 ) -> tuple[ModelInfo, tuple[Check, ...]]:
     """Write a model; return its facts as written, and what was checked of it."""
     info, tensors = model
-    card = model_card(info, kind=kind)
+    card = model_card(info, kind=kind, file=path.name, said=said)
     say(f"writing {path.name}")
     if kind in {"folder", "zip"}:
         info = save_model(path, info, tensors, card=card)
@@ -207,7 +211,7 @@ def _write(
         say("checking with torch.export")
         return info, program_checks(path, info, network)
     if kind == "onnx":
-        write_onnx(path, info, network, card=card)
+        write_onnx(path, info, network, card=card, said=said)
         say("checking with onnxruntime")
         return info, onnx_checks(path, info, network)
     with _parts(path) as parts:

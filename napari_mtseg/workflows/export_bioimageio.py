@@ -108,7 +108,7 @@ def write_bioimageio(
     files[ENVIRONMENT_FILE] = _ENVIRONMENT.format(version=__version__).encode()
     for name, content in files.items():
         write_bytes_atomically(folder / name, content)
-    opset = write_onnx(folder / ONNX_FILE, info, network, card=card)
+    opset = write_onnx(folder / ONNX_FILE, info, network, card=card, said=said)
     with quiet_libraries(), ValidationContext(root=folder, perform_io_checks=True):
         try:
             described = _described(info, network, folder=folder, opset=opset, said=said)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,10 +89,16 @@ def folder_check(path: Path, tensors: Mapping[str, Tensor]) -> Check:
     _, found = load_model_folder(path)
     return difference_check(
         "Read again, the model has the weights that were written",
-        [found[name].numpy() for name in sorted(found)],
-        [tensors[name].detach().cpu().numpy() for name in sorted(tensors)],
+        [_exact_numbers(found[name]) for name in sorted(found)],
+        [_exact_numbers(tensors[name]) for name in sorted(tensors)],
         wanted=0.0,
     )
+
+
+def _exact_numbers(weights: Tensor) -> NDArray[Any]:
+    """Return weights in a kind of number that NumPy knows, such as bfloat16 is not."""
+    plain = weights.detach().cpu()
+    return (plain.double() if plain.is_floating_point() else plain).numpy()
 
 
 def refuse_failed(out: Path, checks: Sequence[Check]) -> None:

@@ -30,6 +30,23 @@ NOTHING_SAID = Credits()
 """neither author nor licence: enough for all formats but BioImage.IO"""
 
 
+def credit_facts(credits_: Credits) -> dict[str, str]:
+    """Return what is said of a model, each by its name; what is not said is left out.
+
+    Examples
+    --------
+    >>> credit_facts(Credits(authors=("Ann", "Bob"), license="MIT"))
+    {'author': 'Ann, Bob', 'license': 'MIT'}
+    """
+    facts = {
+        "author": ", ".join(credits_.authors),
+        "license": credits_.license,
+        "description": credits_.description,
+        "cite": "; ".join(credits_.cite),
+    }
+    return {name: text for name, text in facts.items() if text}
+
+
 def check_credits(credits_: Credits) -> None:
     """Refuse what a BioImage.IO description cannot hold.
 

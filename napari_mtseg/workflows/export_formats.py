@@ -1,5 +1,6 @@
 """The formats in which a model is taken away, their names and their libraries."""
 
+import re
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +19,9 @@ SUFFIXES: Mapping[Format, str] = {
     "torch": ".pt2",
 }
 """what is put after a name that does not end so"""
+
+_LIKE_A_FILE = re.compile(r"\.(?!v\d)[a-z][a-z0-9]*", re.IGNORECASE)
+"""an ending that says which format a file has; a version such as '.v2' does not"""
 
 _ONNX = ("onnx", "onnxruntime", "onnxscript")
 
@@ -39,6 +43,29 @@ def format_of(out: Path) -> Format:
     kinds: tuple[Format, ...] = ("bioimageio", "zip", "onnx", "torch")
     name = out.name.lower()
     return next((kind for kind in kinds if name.endswith(SUFFIXES[kind])), "folder")
+
+
+def format_meant(out: Path) -> Format:
+    """Return the format that a name ends in, where nobody said which is wanted.
+
+    Raises
+    ------
+    ModelError
+        If the name ends like a file of a format that there is not.
+
+    Examples
+    --------
+    >>> format_meant(Path("m.pt2")), format_meant(Path("model-1.2"))
+    ('torch', 'folder')
+    """
+    kind = format_of(out)
+    if kind == "folder" and _LIKE_A_FILE.fullmatch(out.suffix):
+        endings = ", ".join(suffix for suffix in SUFFIXES.values() if suffix)
+        raise ModelError(
+            f"The ending '{out.suffix}' of '{out}' is not that of a format. End the "
+            f"name in one of {endings}, or say --format; folder takes any name."
+        )
+    return kind
 
 
 def named_as(out: Path, kind: Format) -> Path:

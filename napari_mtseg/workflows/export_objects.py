@@ -8,6 +8,7 @@ from napari_mtseg.domain.errors import AnnotationError
 from napari_mtseg.storage.coco_files import Coco, coco_of, merged_coco, save_coco
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.roi_files import roifile_package, write_rois
+from napari_mtseg.storage.whole_annotation import whole_annotation
 from napari_mtseg.storage.write import clear_write_errors
 
 ObjectFormat = Literal["rois", "coco"]
@@ -48,6 +49,8 @@ def export_objects(
     ------
     AnnotationError
         If no image has one.
+    MemoryShortageError
+        If the labels of a large image do not fit into memory.
     SettingsError
         If a package is missing.
     StorageError
@@ -60,7 +63,7 @@ def export_objects(
     exported: list[str] = []
     contents: list[Coco] = []
     for done, entry in enumerate(project.images, start=1):
-        full = project.annotation(entry).full
+        full = whole_annotation(project, entry).full
         if not full.is_empty:
             with clear_write_errors(folder):
                 folder.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,11 @@ from napari_mtseg.networks.exported_network import ExportedNetwork
 from napari_mtseg.storage.model_folder import facts_text
 from napari_mtseg.storage.model_info import ModelInfo
 from napari_mtseg.workflows.export_checks import Check, difference_check
+from napari_mtseg.workflows.export_credits import (
+    NOTHING_SAID,
+    Credits,
+    credit_facts,
+)
 from napari_mtseg.workflows.export_network import (
     answers,
     size_in_words,
@@ -28,7 +33,12 @@ INPUT = "image"
 
 
 def write_onnx(
-    path: Path, info: ModelInfo, network: ExportedNetwork, *, card: str
+    path: Path,
+    info: ModelInfo,
+    network: ExportedNetwork,
+    *,
+    card: str,
+    said: Credits = NOTHING_SAID,
 ) -> int:
     """Write a network with its weights, and what is known of it, as one ONNX file.
 
@@ -45,6 +55,8 @@ def write_onnx(
         With its weights, in eval mode.
     card : str
         Markdown for people, for the metadata.
+    said : Credits
+        Authors, licence and more, each a fact of the metadata.
 
     Returns
     -------
@@ -72,6 +84,7 @@ def write_onnx(
     model.producer_name = "napari-mtseg"
     model.doc_string = card
     model.metadata_props.update(facts_for_programs(info, network))
+    model.metadata_props.update(credit_facts(said))
     model.metadata_props["napari_mtseg.model"] = facts_text(info)
     model.graph.inputs[
         0

@@ -1,5 +1,6 @@
 """How a model is used, in each of its formats: the last words of its card."""
 
+from napari_mtseg.domain.shell_line import shell_line
 from napari_mtseg.networks.exported_network import ExportedNetwork
 from napari_mtseg.storage.model_info import ModelInfo
 from napari_mtseg.workflows.export_formats import SUFFIXES, Format
@@ -10,7 +11,9 @@ from napari_mtseg.workflows.export_words import (
 )
 
 
-def usage_in_words(kind: Format, info: ModelInfo, network: ExportedNetwork) -> str:
+def usage_in_words(
+    kind: Format, info: ModelInfo, network: ExportedNetwork, *, file: str | None = None
+) -> str:
     """Return how a model of a format is used, as Markdown.
 
     Parameters
@@ -18,15 +21,18 @@ def usage_in_words(kind: Format, info: ModelInfo, network: ExportedNetwork) -> s
     kind : {'folder', 'zip', 'bioimageio', 'onnx', 'torch'}
         The format.
     info : ModelInfo
-        Its facts; the file is named after the model.
+        Its facts.
     network : ExportedNetwork
         Its network; the weights do not matter.
+    file : str, optional
+        Its name; by default that of the model, with the suffix of the format.
     """
+    file = file or f"{info.name}{SUFFIXES[kind]}"
     if kind == "onnx":
-        return _of_onnx(info, network)
+        return _of_onnx(file, info, network)
     if kind == "torch":
-        return _of_torch(info, network)
-    ours = _of_model(f"{info.name}{SUFFIXES[kind]}", network)
+        return _of_torch(file, info, network)
+    ours = _of_model(file, network)
     if kind == "bioimageio":
         return f"{ours}\n{_OF_PACKAGE}"
     return f"{ours}\nThe weights are safetensors: loading them never runs code."
@@ -40,29 +46,30 @@ _OF_PACKAGE = (
 )
 
 
-def _of_model(name: str, network: ExportedNetwork) -> str:
+def _of_model(file: str, network: ExportedNetwork) -> str:
     answers = (
         "What it tells of each image as a whole is a row of `images.csv`, which "
         "is written with the results.\n\n"
     )
+    predict = shell_line("mtseg", "predict", file, "IMAGES", "--out", "results")
     return (
-        f"```\nmtseg predict {name} IMAGES --out results\n```\n\n"
+        f"```\n{predict}\n```\n\n"
         f"{answers if network.windowed.image_heads else ''}"
         "or from Python, on a NumPy array:\n\n"
         "```python\n"
         "from napari_mtseg import load_model\n\n"
-        f'model = load_model("{name}")\n'
+        f'model = load_model("{file}")\n'
         "prediction = model.predict(pixels)\n"
         "prediction.instances, prediction.classes, prediction.probabilities\n"
         "```\n"
     )
 
 
-def _of_onnx(info: ModelInfo, network: ExportedNetwork) -> str:
+def _of_onnx(file: str, info: ModelInfo, network: ExportedNetwork) -> str:
     return (
         "```python\n"
         "import onnxruntime\n\n"
-        f'session = onnxruntime.InferenceSession("{info.name}.onnx")\n'
+        f'session = onnxruntime.InferenceSession("{file}")\n'
         f'{_names(network)} = session.run(None, {{"image": images}})\n'
         "```\n\n"
         f"{_of_input(info, network)} The same facts are in the file's metadata: "
@@ -70,11 +77,11 @@ def _of_onnx(info: ModelInfo, network: ExportedNetwork) -> str:
     )
 
 
-def _of_torch(info: ModelInfo, network: ExportedNetwork) -> str:
+def _of_torch(file: str, info: ModelInfo, network: ExportedNetwork) -> str:
     return (
         "```python\n"
         "import torch\n\n"
-        f'model = torch.export.load("{info.name}.pt2").module()\n'
+        f'model = torch.export.load("{file}").module()\n'
         f"{_names(network)} = model(torch.from_numpy(images))\n"
         "```\n\n"
         f"{_of_input(info, network)}"

@@ -13,7 +13,13 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from napari_mtseg.domain.errors import MemoryShortageError, MtsegError, StorageError
+from napari_mtseg.domain.errors import (
+    ClusterError,
+    LostTaskError,
+    MemoryShortageError,
+    MtsegError,
+    StorageError,
+)
 from napari_mtseg.domain.image import ImageInfo
 from napari_mtseg.domain.prediction import ONE_PASS, Prediction
 from napari_mtseg.domain.review import known_scores
@@ -62,7 +68,7 @@ class ImageOutcome:
     areas: dict[str, float] = field(default_factory=dict)
     """class name -> area or volume of all its objects; empty if not measured"""
     area_name: str = ""
-    """what ``areas`` are, such as 'area_um2' or 'volume_pixel3'"""
+    """what ``areas`` are, such as 'area_um2' or 'volume_px3'"""
     whole: WholeImage = field(default_factory=WholeImage)
     """what is said of the image as a whole"""
     scores: dict[str, float] = field(default_factory=dict)
@@ -75,6 +81,9 @@ class ImageOutcome:
     """wall time"""
     is_too_large: bool = False
     """True if the memory did not suffice"""
+    in_blocks: bool = False
+    """True if it was predicted in blocks, so that nothing but maps and the table of
+    objects is written"""
     was_done_before: bool = False
     """True if an earlier prediction did it, so that nothing was written now"""
 
@@ -96,14 +105,24 @@ def outcome_of(predicted: Callable[[], ImageOutcome], name: str) -> ImageOutcome
     ------
     StorageError
         If the disk is full or refuses: the next image would fare no better.
+    ClusterError
+        If the workers are gone; not where this image is what ends them.
     """
     began = time.monotonic()
     try:
         done = predicted()
-    except StorageError:
-        raise
     except MemoryShortageError as error:
         done = ImageOutcome(name=name, error=str(error), is_too_large=True)
+    except MemoryError:
+        sentence = (
+            f"The memory ran out while '{name}' was predicted. Close other programs, "
+            "or cut the image into parts."
+        )
+        done = ImageOutcome(name=name, error=sentence, is_too_large=True)
+    except LostTaskError as error:
+        done = ImageOutcome(name=name, error=str(error))
+    except (StorageError, ClusterError):
+        raise
     except MtsegError as error:
         done = ImageOutcome(name=name, error=str(error))
     return replace(done, seconds=time.monotonic() - began)

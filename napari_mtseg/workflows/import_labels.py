@@ -36,6 +36,7 @@ from napari_mtseg.domain.project import ImageEntry
 from napari_mtseg.storage.annotation_files import LAYERS, annotation_from, facts_of
 from napari_mtseg.storage.label_files import read_labels
 from napari_mtseg.storage.project import Project
+from napari_mtseg.storage.whole_annotation import check_labels_fit, whole_annotation
 from napari_mtseg.storage.write import clear_write_errors, read_json, write_json
 from napari_mtseg.workflows.mask_files import (
     MaskValues,
@@ -144,12 +145,14 @@ def export_labels(
 
     Raises
     ------
+    MemoryShortageError
+        If the labels of a large image do not fit into memory.
     StorageError
         If the disk is full or the folder cannot be written.
     """
     tables: dict[str, Any] = {}
     for done, entry in enumerate(project.images, start=1):
-        annotation = project.annotation(entry)
+        annotation = whole_annotation(project, entry)
         if any(labels.any() for labels in _layers_of(annotation).values()) or (
             not annotation.is_empty
         ):
@@ -187,6 +190,7 @@ def _import_masks(
 
     def read(image_id: str) -> Annotation:
         file, entry = files[image_id], project.image(image_id)
+        check_labels_fit(entry)
         before = project.annotation(entry)
         after = _with_layer(before, project, entry, file, kind=kind, values=values)
         _refuse_to_replace(entry, before, {kind}, overwrite=overwrite)
@@ -214,6 +218,7 @@ def _import_export(
 
     def read(image_id: str) -> Annotation:
         entry = project.image(image_id)
+        check_labels_fit(entry)
         layers: dict[str, NDArray[Any]] = {
             layer: read_labels(
                 folder / layer / f"{keys[image_id]}.tif",

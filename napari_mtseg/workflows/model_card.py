@@ -8,12 +8,23 @@ import torch
 from napari_mtseg.methods.catalog import entry
 from napari_mtseg.networks.exported_network import ExportedNetwork
 from napari_mtseg.storage.model_info import ModelInfo
+from napari_mtseg.workflows.export_credits import (
+    NOTHING_SAID,
+    Credits,
+    credit_facts,
+)
 from napari_mtseg.workflows.export_formats import Format
 from napari_mtseg.workflows.export_usage import usage_in_words
 from napari_mtseg.workflows.trained_model import trained_method
 
 
-def model_card(info: ModelInfo, *, kind: Format = "folder") -> str:
+def model_card(
+    info: ModelInfo,
+    *,
+    kind: Format = "folder",
+    file: str | None = None,
+    said: Credits = NOTHING_SAID,
+) -> str:
     """Return the model's description for people, as Markdown.
 
     Parameters
@@ -22,6 +33,11 @@ def model_card(info: ModelInfo, *, kind: Format = "folder") -> str:
         What is known of it.
     kind : {'folder', 'zip', 'bioimageio', 'onnx', 'torch'}
         The format in which it is taken away, which says how it is used.
+    file : str, optional
+        Name of its file or folder; by default that of the model, with the suffix of
+        the format.
+    said : Credits
+        Who made it, and what others may do with it.
     """
     facts, method = info.provenance, entry(info.method)
     with torch.device("meta"):
@@ -50,7 +66,8 @@ def model_card(info: ModelInfo, *, kind: Format = "folder") -> str:
             "its results before you rely on them, and measure it on images that took "
             "no part in the training: `mtseg evaluate`."
         ),
-        "How to use it": usage_in_words(kind, info, network),
+        "How to use it": usage_in_words(kind, info, network, file=file),
+        **_credits(said),
     }
     body = "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items())
     versions = ", ".join(f"{name} {value}" for name, value in facts.versions.items())
@@ -113,6 +130,19 @@ def _notes(info: ModelInfo) -> dict[str, str]:
         return {}
     rows = "\n".join(f"- {note}" for note in info.provenance.notes)
     return {"Notes": f"Said when the training began:\n\n{rows}"}
+
+
+def _credits(said: Credits) -> dict[str, str]:
+    """Return the section on who made the model, if anything was said."""
+    titles = {
+        "author": "Made by",
+        "license": "Licence of the weights",
+        "description": "For",
+        "cite": "To cite",
+    }
+    facts = credit_facts(said)
+    rows = "\n".join(f"- {titles[name]}: {text}" for name, text in facts.items())
+    return {"Credits": rows} if facts else {}
 
 
 def _measured(info: ModelInfo) -> str:

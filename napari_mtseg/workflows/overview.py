@@ -23,6 +23,9 @@ from napari_mtseg.workflows.review_pictures import in_doubt_colours
 SIDE = 1000
 """longer side of the two pictures together, pixels (ours)"""
 
+PNG_LEVEL = 3
+"""of compression: files are as large as at higher ones, which take twice the time"""
+
 _GAP = 8
 _LINE = 22
 _FONT_SIZE = 14
@@ -144,7 +147,9 @@ def save_overview(
         for c, kind in enumerate(classes, start=1)
     ]
     with whole_file(path) as partial:
-        _sheet(left, right, shown.caption, legend).save(partial, "PNG")
+        _sheet(left, right, shown.caption, legend).save(
+            partial, "PNG", compress_level=PNG_LEVEL
+        )
     return path
 
 

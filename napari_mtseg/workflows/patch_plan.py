@@ -6,7 +6,7 @@ from napari_mtseg.batches.patches import PatchSampler, patch_size
 from napari_mtseg.batches.warp import Augmentation
 from napari_mtseg.domain.errors import MemoryShortageError
 from napari_mtseg.methods.protocol import Method
-from napari_mtseg.workflows.devices import free_memory
+from napari_mtseg.workflows.devices import StepMemory, free_memory
 from napari_mtseg.workflows.learner import Learner
 from napari_mtseg.workflows.memory_estimate import (
     memory_sentence,
@@ -14,7 +14,8 @@ from napari_mtseg.workflows.memory_estimate import (
     smaller_batch,
     step_memory_of,
 )
-from napari_mtseg.workflows.processes import n_processes
+from napari_mtseg.workflows.process_group import all_say
+from napari_mtseg.workflows.processes import n_processes, place, share_of_batch
 from napari_mtseg.workflows.training_data import TrainingData
 
 
@@ -39,25 +40,52 @@ class PatchPlan:
     def fit_to_memory(self) -> str | None:
         """Halve the batch until a step fits; return what the user should know.
 
+        Of several devices each holds its share, and the smallest decides.
+
         Raises
         ------
         MemoryShortageError
-            If not even one patch fits.
+            If not even one patch fits, or one on each device.
+        SettingsError
+            If the devices cannot share the batch evenly.
         """
-        before = self.batch_size
-        free = free_memory(self._learner.device)
-        fitting = self._step_memory.fitting(before, free=free)
-        self.batch_size = self._learner.lead_says(fitting)
+        before, n = self.batch_size, n_processes()
+        shares = all_say(self._fitting_share(share_of_batch(before, n)))
+        for share in shares:
+            if isinstance(share, str):
+                raise MemoryShortageError(share)
+        self.batch_size = n * min(share for share in shares if isinstance(share, int))
         fits = self.batch_size == before
         return None if fits else smaller_batch(before, self.batch_size)
+
+    def _fitting_share(self, share: int) -> int | str:
+        """Return the patches of this process that fit, or why not even one does."""
+        free = free_memory(self._learner.device)
+        try:
+            return self._memory_here().fitting(share, free=free)
+        except MemoryShortageError as error:
+            return str(error)
+
+    def _n_sharing(self) -> int:
+        """Return how many processes share the memory that this one uses."""
+        return place().n_here if self._learner.device.type == "cpu" else 1
+
+    def _memory_here(self) -> StepMemory:
+        """Return what steps of all processes take that share a memory.
+
+        Its batch size is that of one of them.
+        """
+        n, step = self._n_sharing(), self._step_memory
+        return StepMemory(per_patch=n * step.per_patch, fixed=n * step.fixed)
 
     def memory_sentence(self) -> str:
         """Return what a step and the images take of the memory, as one sentence."""
         device = self._learner.device
+        share = share_of_batch(self.batch_size, n_processes())
         return memory_sentence(
-            self._step_memory.of(self.batch_size),
+            self._memory_here().of(share),
             self._data.memory,
-            batch_size=self.batch_size,
+            batch_size=self._n_sharing() * share,
             free_on_gpu=None if device.type == "cpu" else free_memory(device),
         )
 

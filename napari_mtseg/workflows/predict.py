@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
-import psutil
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -15,6 +14,7 @@ from napari_mtseg.domain.errors import MemoryShortageError
 from napari_mtseg.domain.image import Image, ImageInfo
 from napari_mtseg.domain.prediction import Prediction
 from napari_mtseg.methods.protocol import Method
+from napari_mtseg.storage.main_memory import free_main_memory
 from napari_mtseg.storage.model_info import ModelInfo
 from napari_mtseg.workflows.array_image import SliceableArray, image_of_array
 from napari_mtseg.workflows.derived_maps import (
@@ -251,7 +251,7 @@ class Model:
 
     def _check_memory(self, image: Image) -> None:
         needed = math.prod(image.info.spatial_shape) * self.bytes_per_pixel
-        free = int(psutil.virtual_memory().available)
+        free = free_main_memory()
         if needed > free:
             raise MemoryShortageError(
                 f"The result of '{image.name}' needs about {gib(needed)} of memory but "

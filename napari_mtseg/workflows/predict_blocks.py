@@ -20,6 +20,7 @@ import numpy as np
 from napari_mtseg.domain.errors import ImageError
 from napari_mtseg.instances.joining import JoinedObjects
 from napari_mtseg.storage.block_store import BlockStore
+from napari_mtseg.storage.file_stamp import file_stamp
 from napari_mtseg.storage.result_files import write_object_table
 from napari_mtseg.storage.zarr_results import ZarrResults, partial_folder
 from napari_mtseg.workflows.block_request import (
@@ -238,10 +239,9 @@ def _begin(planned: PlannedBlocks, store: BlockStore) -> None:
 def _facts(planned: PlannedBlocks) -> dict[str, Any]:
     """Return what the blocks depend on."""
     plan = planned.plan
-    changed = plan.image_path.stat()
     return {
         "model": planned.fingerprint,
-        "image": [str(plan.image_path), changed.st_size, changed.st_mtime_ns],
+        "image": [str(plan.image_path), *file_stamp(plan.image_path)],
         "read": [plan.channels, plan.axes, repr(plan.info)],
         "normalisation": [
             plan.normalisation.offset.tolist(),

@@ -93,13 +93,32 @@ def n_devices_here(device: torch.device) -> int:
     SettingsError
         If there are fewer GPUs than processes.
     """
-    here, n_gpus = place(), torch.cuda.device_count()
-    if device.type != "cuda" or n_gpus >= here.n_here:
-        return here.n_here
-    if n_gpus == 1 and here.in_slurm:
-        return 1
+    here = place()
+    check_gpus(device, here.n_here)
+    alone = here.in_slurm and torch.cuda.device_count() == 1
+    return 1 if device.type == "cuda" and alone else here.n_here
+
+
+def check_gpus(device: torch.device, n_here: int) -> None:
+    """Refuse more processes on this machine than it has GPUs, unless on its CPU.
+
+    Parameters
+    ----------
+    device : torch.device
+        Where they train.
+    n_here : int
+        Processes, where a launcher has not started more already.
+
+    Raises
+    ------
+    SettingsError
+        If there are fewer GPUs; SLURM may show each process one of its own alone.
+    """
+    n, n_gpus = max(n_here, place().n_here), torch.cuda.device_count()
+    if device.type != "cuda" or n_gpus >= n or (n_gpus == 1 and place().in_slurm):
+        return
     raise SettingsError(
-        f"{here.n_here} processes are to train on a machine with {n_gpus} GPU"
+        f"{n} processes are to train on a machine with {n_gpus} GPU"
         f"{'' if n_gpus == 1 else 's'}. Start one for each GPU, or use --device cpu."
     )
 
@@ -195,6 +214,15 @@ def lead_says(value: Made) -> Made:
     box: list[Any] = [value]
     distributed.broadcast_object_list(box, src=0, device=torch.device("cpu"))
     return box[0]
+
+
+def all_say(value: Made) -> list[Made]:
+    """Return the values of all processes, in their order; such as can be sent."""
+    if n_processes() == 1:
+        return [value]
+    said: list[Any] = [None] * n_processes()
+    distributed.all_gather_object(said, value)
+    return said
 
 
 def lost_process(error: RuntimeError) -> RunError | None:

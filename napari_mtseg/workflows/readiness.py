@@ -22,7 +22,7 @@ from napari_mtseg.workflows.annotated_places import (
     paint_on,
     places_in,
 )
-from napari_mtseg.workflows.data_memory import Footprint
+from napari_mtseg.workflows.data_memory import Footprint, check_validation_memory
 from napari_mtseg.workflows.devices import best_device
 from napari_mtseg.workflows.memory_estimate import MemoryEstimates
 from napari_mtseg.workflows.run_requests import (
@@ -190,7 +190,14 @@ def _asked(
         if uses_unpainted or paint[entry.id].n_images > 0
         for place in counter.places(project, entry, margin=margin)
     ]
+    validating = [
+        Footprint(entry=entry, box=place.box, is_painted=True)
+        for entry in project.images
+        if entry.split == "validate" and paint[entry.id].n_images > 0
+        for place in counter.places(project, entry, margin=margin)
+    ]
     try:
+        check_validation_memory(validating, n_classes=task.n_classes)
         told = counter.memory.sentences(made, images, device=device)
     except MemoryShortageError as error:
         return Readiness(problems=(str(error),), notices=found.notices)

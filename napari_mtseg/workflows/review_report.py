@@ -90,7 +90,7 @@ def _page(
     check = load_score_check(project.path / "predictions" / review.run)
     yield parts.heading(f"Review of {project.info.name}", 1)
     yield parts.paragraph(
-        f"Run {review.run}, method {run.method}. Written {time_now()} (UTC) by "
+        f"Run {review.run}, method {run.method}. Written {time_now()} by "
         f"napari-mtseg {__version__}.",
         is_soft=True,
     )

@@ -10,9 +10,10 @@ from pydantic import Field
 from napari_mtseg.domain.errors import RunError
 from napari_mtseg.domain.settings import Settings
 from napari_mtseg.domain.training_settings import TrainingSettings
-from napari_mtseg.methods.catalog import preset, settings_of
+from napari_mtseg.methods.catalog import PRESETS, preset, settings_of
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.run_folder import RunFolder, find_run
+from napari_mtseg.workflows.processes import n_processes, share_of_batch
 from napari_mtseg.workflows.starting_point import (
     NEWEST,
     check_method,
@@ -78,8 +79,10 @@ def settings_of_request(project: Project, request: RunRequest) -> TrainingSettin
     if request.parent is not None:
         start = starting_point(project, request.parent)
         check_method(start, request.method)
-        named = request.variant
-        row = {} if named is None else preset(request.method, named, ndim=ndim)
+        named = (request.preset, request.variant)
+        row: dict[str, Any] = {}
+        for variant in (v for v in named if v is not None and v not in PRESETS):
+            row |= preset(request.method, variant, ndim=ndim)
         values = {**inherited_settings(start, {**row, **values}), **values}
     return settings_of(
         request.method,
@@ -91,9 +94,19 @@ def settings_of_request(project: Project, request: RunRequest) -> TrainingSettin
 
 
 def requested_run(
-    project: Project, request: RunRequest
+    project: Project, request: RunRequest, *, devices: int = 1
 ) -> tuple[RunFolder, tuple[str, ...]]:
     """Make the run that was asked for.
+
+    Parameters
+    ----------
+    project : Project
+        Its annotations and split are frozen.
+    request : RunRequest
+        What was asked for.
+    devices : int
+        On how many of this machine it will be trained by processes that nobody has
+        started yet.
 
     Returns
     -------
@@ -103,11 +116,18 @@ def requested_run(
     Raises
     ------
     MtsegError
-        If the method, a setting or the device is not allowed, the paint is not
-        enough, or there is nothing to start from of this name.
+        If the method, a setting or the device is not allowed, the devices cannot
+        share the batch, the paint is not enough, or there is nothing to start from of
+        this name.
     """
     settings = settings_of_request(project, request)
+    share_of_batch(settings.batch_size, max(devices, n_processes()))
     project.n_channels()
+    if max(devices, n_processes()) > 1:
+        from napari_mtseg.workflows.devices import best_device
+        from napari_mtseg.workflows.process_group import check_gpus
+
+        check_gpus(best_device(request.device), devices)
     from napari_mtseg.workflows.runs import start_run
 
     asked = request.parent

@@ -181,23 +181,37 @@ def method_of(info: RunInfo, snapshot: Snapshot, project: Project) -> Method:
 
 def parent_labels(
     project: Project, parent: RunFolder, method: Method, data: TrainingData
-) -> None:
-    """Carry the grown labels of an earlier run over, except where the user edited."""
+) -> tuple[str, ...]:
+    """Carry the grown labels of an earlier run over, except where the user edited.
+
+    Returns
+    -------
+    tuple of str
+        Names of large images of which some are left behind: they grew at a place of
+        the image that is another one today.
+    """
     before = load_snapshot(project, parent.snapshot_file)
     known = {entry.id: entry for entry in before.images}
     iteration = parent.last_iteration()
+    keys = {image.place.key for image in data.images}
+    left_behind = {
+        image.entry.name: None
+        for image in data.images
+        if not keys.issuperset(parent.grown_parts(iteration, image.entry.id))
+    }
     for image in data.images:
-        grown = parent.load_grown(iteration, image.entry.id)
-        start = parent.load_grown(0, image.entry.id)
-        if grown is None or start is None or image.entry.id not in known:
+        entry, key = image.entry, image.place.key
+        grown, start = parent.load_grown(iteration, key), parent.load_grown(0, key)
+        if grown is None or start is None or entry.id not in known:
             continue
-        painted = before.annotation(known[image.entry.id])
+        painted = before.annotation(known[entry.id], box=image.place.box)
         began = method.start(
             painted, pixels=image.pixels, rng=np.random.default_rng(parent.info.seed)
         )
         began = with_objects(began, start)
         objects = carried_over(grown, before=began, now=image.annotation)
         image.annotation = with_objects(image.annotation, objects)
+    return tuple(left_behind)
 
 
 def versions() -> dict[str, str]:

@@ -75,6 +75,8 @@ class TaskRunner(Protocol):
 
         Raises
         ------
+        LostTaskError
+            When the others are done, if a task ends every worker that begins it.
         MtsegError
             What ``work`` raises; tasks that have not begun are dropped.
         """

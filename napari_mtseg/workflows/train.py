@@ -161,6 +161,7 @@ class _Training:
         self._sampler = self._plan.sampler(self._iteration)
 
     def _restored_or_started(self) -> Iterator[Event]:
+        left_behind: tuple[str, ...] = ()
         last = self._run.checkpoint("last")
         if last.exists():
             tensors, state = load_checkpoint(last)
@@ -172,7 +173,7 @@ class _Training:
             self._data.load_grown(self._run, self._iteration)
         else:
             if self._info.parent is not None:
-                self._start_from_parent(self._info.parent)
+                left_behind = self._start_from_parent(self._info.parent)
             elif self._info.model is not None:
                 weights, _ = load_checkpoint(self._run.checkpoint(START))
                 self._learner_now.load_some_weights(weights)
@@ -186,8 +187,10 @@ class _Training:
             device=str(self._learner_now.device),
             resumed_at=self.n_steps,
         )
+        for image in left_behind:
+            yield Noticed(message=_left_behind(image))
 
-    def _start_from_parent(self, name: str) -> None:
+    def _start_from_parent(self, name: str) -> tuple[str, ...]:
         parent = RunFolder(self._project.path / "runs" / name)
         tensors, _ = load_checkpoint(parent.checkpoint("best"))
         try:
@@ -198,7 +201,7 @@ class _Training:
                 "of the project have changed. Train with the settings of that run, or "
                 "start from new weights."
             ) from None
-        parent_labels(self._project, parent, self._method, self._data)
+        return parent_labels(self._project, parent, self._method, self._data)
 
     def _fitted(self) -> Iterator[Event]:
         notices = [self._plan.fit_to_memory()]
@@ -254,13 +257,15 @@ class _Training:
         )
 
     def _grown(self) -> Iterator[Event]:
-        share = self._data.grow(self._outputs, iteration=self._iteration + 1)
+        before = self._data.n_labelled()
+        self._data.grow(self._outputs, iteration=self._iteration + 1)
         self._iteration += 1
         files = self._data.save_grown(self._run, self._iteration)
         # Every process grew its share of the images: each now reads the others'.
         self._learner_now.wait_for_all()
         if n_processes() > 1:
             self._data.load_grown(self._run, self._iteration)
+        share = self._data.n_labelled() / before - 1 if before else 0.0
         self._sampler = self._plan.sampler(self._iteration)
         yield LabelsGrown(
             step=self.n_steps, iteration=self._iteration, grown_share=share, files=files
@@ -387,6 +392,13 @@ def kept_steps(total: int, n: int) -> tuple[int, ...]:
     """
     return tuple(
         sorted({total - round(total * i / (3 * n)) for i in range(n)}) if n else ()
+    )
+
+
+def _left_behind(name: str) -> str:
+    return (
+        f"What '{name}' grew in the earlier run is carried over only at places whose "
+        "paint reaches as far as it did: elsewhere it grows from the paint again."
     )
 
 

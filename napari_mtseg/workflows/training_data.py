@@ -101,20 +101,22 @@ class TrainingData:
         save_targets(folder, targets)
         return load_targets(folder) or targets
 
-    def grow(self, outputs: Outputs, *, iteration: int) -> float:
-        """Enlarge the labels of every image that has any; return the share added.
+    def grow(self, outputs: Outputs, *, iteration: int) -> None:
+        """Enlarge the labels of every image that has any and is of this process.
 
         ``iteration`` is 1 for the first growth of the run.
         """
-        before = added = 0
         for image in self._own_share():
-            n_painted = int(np.count_nonzero(image.annotation.partial.objects))
             image.annotation = self._method.grow(
                 image.annotation, outputs(image.pixels), iteration=iteration
             )
-            n_grown = int(np.count_nonzero(image.annotation.partial.objects))
-            before, added = before + n_painted, added + n_grown - n_painted
-        return added / before if before else 0.0
+
+    def n_labelled(self) -> int:
+        """Return the pixels that the growing labels of all images cover."""
+        return sum(
+            int(np.count_nonzero(image.annotation.partial.objects))
+            for image in self._growing()
+        )
 
     def newly_flooded(self) -> list[str]:
         """Return the names of images whose labels have grown suspiciously large.
@@ -123,7 +125,7 @@ class TrainingData:
         cover a fair share of their objects.
         """
         names = []
-        for image in self._own_share():
+        for image in self._growing():
             painted = int(np.count_nonzero(image.painted.partial.objects))
             grown = int(np.count_nonzero(image.annotation.partial.objects))
             if 0 < FLOODED * painted < grown and image.entry.name not in self._told:
@@ -132,21 +134,23 @@ class TrainingData:
         return names
 
     def save_grown(self, run: RunFolder, iteration: int) -> dict[str, str]:
-        """Save the growing labels; return file of the run folder by name.
+        """Save the growing labels of this process; return the files of all by name.
 
-        The name is the image's id, or :attr:`Place.key` of a part.
+        The name is the image's id, or :attr:`Place.key` of a part; the file that in
+        the run folder.
         """
-        return {
-            image.place.key: run.save_grown(
-                iteration, image.place.key, image.annotation.partial.objects
-            )
-            for image in self._own_share()
-        }
+        for image in self._own_share():
+            objects = image.annotation.partial.objects
+            run.save_grown(iteration, image.place.key, objects)
+        keys = [image.place.key for image in self._growing()]
+        return {key: run.grown_file(iteration, key) for key in keys}
+
+    def _growing(self) -> list[LearningImage]:
+        return [i for i in self.images if i.annotation.has_partial]
 
     def _own_share(self) -> list[LearningImage]:
         """Return the images whose labels this process grows."""
-        growing = [i for i in self.images if i.annotation.has_partial]
-        return growing[rank() :: n_processes()]
+        return self._growing()[rank() :: n_processes()]
 
     def load_grown(self, run: RunFolder, iteration: int) -> None:
         """Go back to the labels after an iteration."""

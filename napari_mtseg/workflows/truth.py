@@ -10,6 +10,7 @@ from napari_mtseg.domain.annotation import ObjectMasks
 from napari_mtseg.domain.errors import AnnotationError
 from napari_mtseg.domain.project import ImageEntry
 from napari_mtseg.storage.project import Project
+from napari_mtseg.storage.whole_annotation import check_labels_fit, whole_annotation
 from napari_mtseg.workflows.mask_files import (
     MaskValues,
     match_masks,
@@ -42,6 +43,7 @@ class FileTruth:
 
     def of(self, entry: ImageEntry) -> tuple[ObjectMasks, NDArray[np.bool_] | None]:
         """Return the exact objects of an image, known everywhere."""
+        check_labels_fit(entry)
         file = self._files[entry.id]
         info = self._project.info
         return read_object_masks(file, entry, info, values=self._values), None
@@ -72,9 +74,9 @@ class PaintedTruth:
 
     def of(self, entry: ImageEntry) -> tuple[ObjectMasks, NDArray[np.bool_]]:
         """Return the full masks of an image and where they are complete."""
-        annotation = self._project.annotation(entry)
+        annotation = whole_annotation(self._project, entry)
         return annotation.full, annotation.complete.mask(annotation.shape)
 
     def _scores(self, entry: ImageEntry) -> bool:
-        annotation = self._project.annotation(entry)
+        annotation = whole_annotation(self._project, entry)
         return annotation.has_full and not annotation.is_accepted_prediction

@@ -1,6 +1,6 @@
 """How good a network is on annotations that it does not learn from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -14,12 +14,37 @@ from napari_mtseg.metrics.overlap import OverlapCounts, count_overlap
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.snapshot import Snapshot
 from napari_mtseg.targets.class_map import full_classes, known_classes
-from napari_mtseg.workflows.annotated_places import Place, margin_for, places_of
+from napari_mtseg.workflows.annotated_places import (
+    PaintSource,
+    Place,
+    margin_for,
+    places_of,
+)
+from napari_mtseg.workflows.data_memory import Footprint, check_validation_memory
 from napari_mtseg.workflows.network_input import NormalisedPixels
 from napari_mtseg.workflows.training_data import annotation_at, normalised_pixels
 
 Outputs = Callable[[NDArray[np.float32]], dict[str, NDArray[Any]]]
 """normalised pixels -> the network's probabilities by name"""
+
+
+def validation_footprints(
+    source: PaintSource, images: Sequence[ImageEntry], method: Method
+) -> list[Footprint]:
+    """Return the painted places of the validation images, without reading them whole.
+
+    Raises
+    ------
+    MtsegError
+        If an annotation is damaged.
+    """
+    margin = margin_for(method.settings, method.task.ndim)
+    return [
+        Footprint(entry=place.entry, box=place.box, is_painted=True)
+        for entry in images
+        if entry.split == "validate" and not source.extent(entry).is_empty
+        for place in places_of(source, entry, margin=margin)
+    ]
 
 
 class Validation:
@@ -29,15 +54,19 @@ class Validation:
     that a person accepted or corrected never score, since they come from the program
     itself; weak labels beside them do. Of a large image the surroundings of its paint
     are predicted, and scored as one.
+
+    Raises
+    ------
+    MemoryShortageError
+        If the images do not fit into memory.
     """
 
     def __init__(self, project: Project, snapshot: Snapshot, method: Method) -> None:
-        margin = margin_for(method.settings, method.task.ndim)
+        images = validation_footprints(snapshot, snapshot.images, method)
+        check_validation_memory(images, n_classes=method.task.n_classes)
         held_out = [
-            (place, annotation_at(snapshot, place).without_accepted_prediction())
-            for entry in snapshot.images
-            if entry.split == "validate"
-            for place in places_of(snapshot, entry, margin=margin)
+            (i.place, annotation_at(snapshot, i.place).without_accepted_prediction())
+            for i in images
         ]
         usable = [(p, a) for p, a in held_out if not a.is_empty]
         exact = [(p, a) for p, a in usable if a.has_full]

@@ -52,6 +52,13 @@ def test_it_says_what_was_written_and_what_was_checked(
     )
 
 
+def test_a_path_with_a_space_is_quoted(project: Project, tmp_path: Path):
+    out = tmp_path / "my nuclei"
+    told = export(project.path, "--out", out).stderr
+    assert told.endswith(f"  use it: mtseg predict '{out}' IMAGES --out results\n")
+    assert "mtseg predict 'my nuclei' IMAGES" in (out / "README.md").read_text()
+
+
 def test_json_tells_the_checks(project: Project, tmp_path: Path):
     out = tmp_path / "nuclei"
     told = json.loads(export(project.path, "--out", out, "--zip", "--json").stdout)
@@ -108,3 +115,36 @@ def test_a_missing_author_is_told_before_anything_is_written(
     words = (project.path, "--out", tmp_path / "m", "--format", "bioimageio")
     assert refusal(ModelError, *words).endswith("Add --author 'YOUR NAME'.")
     assert not list(tmp_path.glob("*m.*"))
+
+
+def test_a_file_ending_that_is_no_formats_makes_nothing(
+    project: Project, tmp_path: Path
+):
+    out = tmp_path / "ex.tflite"
+    said = refusal(ModelError, project.path, "--out", out)
+    assert said.startswith(f"The ending '.tflite' of '{out}' is not that of a format.")
+    assert not out.exists()
+    export(project.path, "--out", out, "--format", "folder")
+    assert load_model_folder(out)[0].name == "ex.tflite"
+
+
+def test_what_is_said_of_a_model_is_on_its_card(project: Project, tmp_path: Path):
+    said = ("--author", "Ann", "--author", "Bob", "--license", "MIT", "--cite", "Us")
+    export(project.path, "--out", tmp_path / "m", *said)
+    card = (tmp_path / "m" / "README.md").read_text()
+    assert (
+        "## Credits\n\n- Made by: Ann, Bob\n- Licence of the weights: MIT\n"
+        "- To cite: Us\n"
+    ) in card
+    export(project.path, "--out", tmp_path / "n")
+    assert "## Credits" not in (tmp_path / "n" / "README.md").read_text()
+
+
+def test_files_for_other_programs_say_how_they_are_read(
+    project: Project, tmp_path: Path
+):
+    out = tmp_path / "m.pt2"
+    done = export(project.path, "--out", out)
+    assert done.stderr.endswith(
+        f"  use it: import torch; model = torch.export.load({str(out)!r}).module()\n"
+    )

@@ -234,9 +234,24 @@ def test_a_model_for_other_channels_names_the_file(model: Path, tmp_path: Path):
     ],
 )
 def test_a_wrong_choice_for_a_model_gets_a_sentence(
-    model: Path, words: list[str], sentence: str
+    model: Path,
+    words: list[str],
+    sentence: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ):
+    monkeypatch.chdir(write_image(tmp_path / "here" / "a.tif").parent)
     assert sentence in refused(MtsegError, "predict", model, *words)
+
+
+def test_a_mistyped_image_is_refused_before_anything_is_loaded_or_made(
+    model: Path, tmp_path: Path
+):
+    (model / "weights.safetensors").unlink()
+    gone, out = tmp_path / "gone.tif", tmp_path / "out"
+    sentence = f"There is no file or folder '{gone}'. Check the path."
+    assert refused(MtsegError, "predict", model, gone, "--out", out) == sentence
+    assert not out.exists()
 
 
 def test_options_for_images_are_refused_where_a_project_predicts_its_own(

@@ -95,10 +95,14 @@ def test_maps_of_several_answers_are_written_by_their_names(
         "--maps",
         "variance",
     )
-    done = run(*words, *DROPOUT)
+    done = run(*words, *DROPOUT, "--json")
     assert done.exit_code == 0, done.output
     assert (tmp_path / "o" / "test_variance.tif").exists()
     assert "doubt" in (tmp_path / "o" / "images.csv").read_text().splitlines()[0]
+    (told,) = json.loads(done.stdout)["predicted"]
+    lines = (tmp_path / "o" / "batch.jsonl").read_text().splitlines()
+    (noted,) = [r for r in map(json.loads, lines) if r["kind"] == "image"]
+    assert (noted["doubt"], noted["scores"]) == (told["doubt"], told["scores"])
     assert refused(SettingsError, *words).startswith(
         "The map 'variance' compares several answers for an image"
     )

@@ -301,3 +301,14 @@ def test_drawing_a_validation_share_leaves_the_test_images_alone(project):
     splits = {e.id: e.split for e in Project.open(project).images}
     assert splits.pop(held_out.id) == "test"
     assert set(splits.values()) == {"validate"}
+
+
+def test_a_share_that_draws_no_image_is_explained(project):
+    drawn = mtseg("split", project, "--validate-share", "0.000001")
+    assert "0 images moved" in drawn.stderr
+    assert drawn.stderr.endswith(
+        "note: no image fell into 'validate': each group of images is drawn by itself, "
+        "with a chance of 1e-06, so few may give none. Try another --seed, or name "
+        "images with --to validate.\n"
+    )
+    assert "note" not in mtseg("split", project, "--validate-share", "1").stderr

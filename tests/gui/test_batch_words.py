@@ -49,7 +49,12 @@ def test_no_time_is_told_before_it_can_be_known():
         (
             DONE,
             found(195, 5, 0, total=200, has_ended=True),
-            ("195 images segmented. 5 could not be:", "problem"),
+            ("195 images segmented. 5 could not be:", "note"),
+        ),
+        (
+            DONE,
+            found(0, 2, 0, total=2, has_ended=True),
+            ("0 images segmented. 2 could not be:", "problem"),
         ),
         (STOPPED, None, ("Stopped. Nothing was written yet.", "note")),
         (

@@ -2,21 +2,25 @@
 
 import json
 
+import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QCheckBox, QComboBox, QLineEdit, QPushButton, QWidget
 
+from napari_mtseg.domain.model_usage import usage_line
 from napari_mtseg.gui.export_checks import ExportChecks
-from napari_mtseg.gui.export_formats import FORMATS, usage_line
+from napari_mtseg.gui.export_formats import FORMATS
 from napari_mtseg.gui.export_page import ExportPage
 from napari_mtseg.gui.label_export import FORMATS as LABEL_FORMATS
 from napari_mtseg.gui.model_export import NO_RUN
+from napari_mtseg.gui.run_choice import run_titles
+from napari_mtseg.gui.run_records import began_text
 from napari_mtseg.gui.sentence_label import SentenceLabel
 from napari_mtseg.gui.state import SAVED, SAVING, WindowState
 from napari_mtseg.storage.run_folder import new_run_folder
 from tests.gui.fake_commands import FakeCommands
-from tests.tiny_projects import disc_project
+from tests.tiny_projects import annotated, disc_project
 
 
 @pytest.fixture
@@ -84,7 +88,8 @@ def test_without_a_run_no_model_can_be_exported(page, state, tmp_path):
     state.open_project(tmp_path / "discs.mtseg")
     assert not find(page, "export_model").isEnabled()
     assert find(page, "export_model").toolTip() == NO_RUN
-    assert said(page, "export_outcome") == NO_RUN
+    assert said(page, "export_obstacle") == NO_RUN
+    assert said(page, "segment_obstacle") == ""
     assert find(page, "export_labels").isEnabled()
 
 
@@ -113,9 +118,56 @@ def test_a_model_is_exported_and_its_use_is_told(
     click(qtbot, page, "copy_shell_line")
     assert QGuiApplication.clipboard().text() == usage_line("folder", model)
     assert find(page, "open_model_folder").isVisible()
-    assert find(page, "export_model").toolTip() == (
+    assert said(page, "export_obstacle") == (
         "'my discs' exists in this folder. Choose another name."
     )
+
+
+@pytest.mark.parametrize("changed", ["name", "folder", "format", "run"])
+def test_an_outcome_goes_when_the_form_says_something_else(
+    page, commands, state, run, tmp_path, changed
+):
+    newer = trained_run(state.project)
+    state.runs_changed.emit()
+    find(page, "export_model").click()
+    commands.end(stdout=json.dumps({"model": str(tmp_path / "m")}))
+    assert said(page, "export_outcome").startswith("Model written")
+    state.runs_changed.emit()
+    assert said(page, "export_outcome").startswith("Model written")
+    if changed == "format":
+        choose_format(page, "onnx")
+    elif changed == "run":
+        state.run_id = newer.path.name
+    else:
+        find(page, f"model_{changed}", QLineEdit).setText("/x")
+    assert said(page, "export_outcome") == ""
+    assert not find(page, "shell_line", QLineEdit).isVisible()
+
+
+def test_runs_of_one_minute_are_told_apart_by_the_second():
+    ids = ["20260101-120005-baseline", "20260101-120043-baseline"]
+    titles = run_titles([*ids, "20260101-120005-cross_task"])
+    assert [title[-6:] for title in titles[:2]] == [":00:05", ":00:43"]
+    assert titles[2] == "Cross-task consistency (MTCTL) · " + began_text(ids[0])
+
+
+def test_labels_are_exported_once_something_is_painted(qtbot, state, tmp_path):
+    (tmp_path / "new").mkdir()
+    project = disc_project(tmp_path / "new", painted=False)
+    state.open_project(project.path)
+    page = ExportPage(state, FakeCommands())
+    qtbot.addWidget(page)
+    assert not find(page, "export_labels").isEnabled()
+    assert said(page, "export_labels_obstacle") == (
+        "Nothing is painted yet. Paint on the Annotate page."
+    )
+    entry = state.project.images[0]
+    painted = annotated(np.ones((32, 32), np.uint32), exact=False)
+    state.project.save_annotation(entry, painted)
+    state.saving = SAVING
+    state.saving = SAVED
+    assert find(page, "export_labels").isEnabled()
+    assert said(page, "export_labels_obstacle") == ""
 
 
 @pytest.mark.parametrize(
@@ -134,7 +186,10 @@ def test_each_format_is_explained_and_asked_for(
     choose_format(page, key)
     find(page, "model_author", QLineEdit).setText("Ada; Bo")
     assert said(page, "export_purpose") == FORMATS[key].purpose
-    assert find(page, "model_author", QLineEdit).isVisible() == (key == "bioimageio")
+    author = find(page, "model_author", QLineEdit)
+    assert author.isVisible() == (key == "bioimageio")
+    if author.isVisible():
+        assert author.x() == find(page, "model_name", QLineEdit).x()
     find(page, "export_model").click()
     assert str(tmp_path / name) in commands.args
     assert commands.args[commands.args.index("--format") + 1] == key
@@ -144,7 +199,7 @@ def test_a_shared_model_says_who_made_it_and_is_asked_once(
     qtbot, page, commands, run, state
 ):
     choose_format(page, "bioimageio")
-    assert find(page, "export_model").toolTip() == (
+    assert said(page, "export_obstacle") == (
         "Say who made the model: BioImage.IO wants an author."
     )
     find(page, "model_author", QLineEdit).setText("Ada Byron;  Bo ")
@@ -174,6 +229,12 @@ def test_what_was_checked_is_told_with_its_figure(qtbot, page, commands, run, tm
         "✔ ONNX Runtime gives the same (largest difference 3.1e\N{MINUS SIGN}06)",
         "✔ It opens again.",
     )
+    fold = find(page, "export_checks_fold")
+    first = page.findChild(ExportChecks).findChildren(SentenceLabel)[0]
+    assert fold.text() == "▸ 2 checks passed"
+    assert not first.isVisible()
+    click(qtbot, page, "export_checks_fold")
+    assert first.isVisible()
     line = find(page, "shell_line", QLineEdit).text()
     assert line == usage_line("onnx", tmp_path / "m.onnx")
 
@@ -187,6 +248,8 @@ def test_a_check_that_fails_is_told_with_its_sentence(qtbot, page, commands, run
     assert page.findChild(ExportChecks).lines == (
         "✖ The networks agree (largest difference 0.25)",
     )
+    assert page.findChild(ExportChecks).findChild(SentenceLabel).isVisible()
+    assert not find(page, "export_checks_fold").isVisible()
     assert not find(page, "open_model_folder").isVisible()
     click(qtbot, page, "export_model")
     assert page.findChild(ExportChecks).lines == ()
@@ -228,6 +291,7 @@ def test_an_empty_field_says_what_is_missing(page, run, field, reason):
     find(page, field, QLineEdit).clear()
     assert not find(page, "export_model").isEnabled()
     assert find(page, "export_model").toolTip() == reason
+    assert said(page, "export_obstacle") == reason
 
 
 def test_choosing_a_run_chooses_it_for_the_window(page, state, run):
@@ -253,6 +317,8 @@ def test_labels_are_exported(page, commands, state, run, tmp_path, key):
     assert said(page, "export_labels_outcome") == (
         f"Labels of 3 images written to {folder}"
     )
+    find(page, "labels_folder", QLineEdit).setText("/elsewhere")
+    assert said(page, "export_labels_outcome") == ""
 
 
 def test_labels_wait_for_the_last_stroke_to_be_saved(qtbot, page, commands, state, run):
@@ -294,7 +360,8 @@ def test_tab_goes_in_reading_order(page, run):
     assert [name for name in places if not name.startswith("qt_")] == [
         *("export_run", "model_format", "model_author", "model_licence"),
         *("model_name", "model_folder", "choose_model_folder", "export_model"),
-        *("stop_export", "shell_line", "copy_shell_line", "open_model_folder"),
+        *("stop_export", "export_checks_fold"),
+        *("shell_line", "copy_shell_line", "open_model_folder"),
         *("segment_run", "segment_model", "choose_segment_model"),
         *("segment_images", "choose_segment_images", "segment_inner"),
         *("segment_out", "choose_segment_out"),

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_mtseg.gui import folder_job, folder_prediction
+from napari_mtseg.gui import folder_job, folder_prediction, usable_examples
 from napari_mtseg.gui.commands import Commands
 from napari_mtseg.gui.export_checks import ExportChecks
 from napari_mtseg.gui.export_page import ExportPage
@@ -27,6 +27,7 @@ from napari_mtseg.storage.batch_ledger import (
 )
 from napari_mtseg.storage.locks import FolderLock
 from napari_mtseg.storage.project import Project
+from napari_mtseg.workflows.export import export_model
 from tests.gui.fake_commands import FakeCommands
 from tests.gui.trained_projects import trained_run
 from tests.tiny_projects import disc_project
@@ -119,6 +120,16 @@ def why_not(page):
     return "" if start.isEnabled() else start.toolTip()
 
 
+def shown_reason(page):
+    return page.findChild(SentenceLabel, "segment_obstacle").sentence
+
+
+def choose_source(page, text):
+    box = find(page, "segment_run", QComboBox)
+    box.setCurrentIndex(box.findText(text))
+    box.activated.emit(box.currentIndex())
+
+
 def click(qtbot, page, name):
     qtbot.mouseClick(find(page, name), Qt.MouseButton.LeftButton)
 
@@ -175,6 +186,61 @@ def test_an_exported_model_needs_no_run(qtbot, make_page, commands, images, tmp_
     begun(qtbot, page, images)
     assert commands.args[:3] == ["predict", str(model), str(images)]
     assert "--run" not in commands.args
+
+
+@pytest.fixture
+def example(tmp_path, monkeypatch):
+    project = tiny_project(tmp_path / "made")
+    tiny_run(project)
+    model = export_model(project, None, tmp_path / "cells")
+    monkeypatch.setattr(usable_examples, "example_models", lambda: {"cells": model})
+    return model
+
+
+def test_an_example_model_needs_no_run_and_stays_chosen(example, page, state):
+    choose_source(page, "Example model cells (2D)")
+    about = page.findChild(SentenceLabel, "segment_model_about").sentence
+    assert about == "It finds nucleus; 2D images, 1 channel; method baseline."
+    state.runs_changed.emit()
+    assert find(page, "segment_run", QComboBox).currentData() == str(example)
+    assert not find(page, "segment_model", QLineEdit).isVisible()
+
+
+def test_an_example_model_segments_and_is_remembered(
+    qtbot, example, page, make_page, commands, images
+):
+    choose_source(page, "Example model cells (2D)")
+    begun(qtbot, page, images)
+    assert commands.args[:3] == ["predict", str(example), str(images)]
+    assert "--run" not in commands.args
+    commands.end(code=1, sentence="Stopped.", was_stopped=True)
+    again = make_page()
+    assert find(again, "segment_run", QComboBox).currentData() == str(example)
+    choose_source(again, EXPORTED)
+    assert find(again, "segment_model", QLineEdit).text() == ""
+
+
+def test_an_outcome_goes_when_something_else_is_asked_for(
+    qtbot, page, commands, images
+):
+    begun(qtbot, page, images)
+    Ledger(images.with_name("scans-results"), total=1).end(1)
+    commands.end()
+    qtbot.waitUntil(lambda: "segmented" in said(page))
+    choose_source(page, EXPORTED)
+    assert said(page) == ""
+    assert not find(page, "open_results").isVisible()
+
+
+def test_the_reason_is_shown_once_the_form_is_begun(make_page, images, tmp_path):
+    page = make_page()
+    assert shown_reason(page) == ""
+    find(page, "segment_images", QLineEdit).setText(str(images))
+    assert shown_reason(page) == "Choose the exported model."
+    find(page, "segment_images", QLineEdit).setText("")
+    assert shown_reason(page) == ""
+    find(page, "segment_model", QLineEdit).setText(str(tmp_path))
+    assert shown_reason(page) == "Choose a folder of images, or image files."
 
 
 def test_the_bar_follows_the_ledger_and_tells_the_time_left(
@@ -298,6 +364,8 @@ def test_start_says_what_is_missing(page, images, name, text, reason):
     find(page, "segment_images", QLineEdit).setText(str(images))
     find(page, name, QLineEdit).setText(text.replace("IMAGES", str(images)))
     assert why_not(page) == reason
+    is_untouched = (name, text) == ("segment_images", "")
+    assert shown_reason(page) == ("" if is_untouched else reason)
 
 
 def test_something_must_be_written(page, images):
@@ -334,6 +402,10 @@ def test_the_place_that_is_proposed_follows_the_images(page, images, tmp_path):
     assert place.text() == f"{images}-results"
     edit.setText(str(tmp_path / "*.tif"))
     assert place.text() == f"{tmp_path}-results"
+    edit.setText(str(tmp_path / "*" / "*.tif"))
+    assert place.text() == f"{tmp_path}-results"
+    edit.setText(str(tmp_path / "not there"))
+    assert place.text() == ""
     place.setText("/elsewhere")
     edit.setText(str(images))
     assert place.text() == "/elsewhere"

@@ -1,7 +1,10 @@
+import json
+import shutil
+
 import pytest
 from qtpy.QtWidgets import QComboBox, QFileDialog, QPushButton
 
-from napari_mtseg.gui import start_choice
+from napari_mtseg.gui import start_choice, usable_examples
 from napari_mtseg.gui.start_choice import NEW, StartChoice
 from napari_mtseg.gui.training_choices import TrainingChoices
 from napari_mtseg.workflows.export import export_model
@@ -19,7 +22,7 @@ def model(tmp_path_factory):
 @pytest.fixture
 def choices(qtbot, model, monkeypatch):
     """Choices of a training, with one example model."""
-    monkeypatch.setattr(start_choice, "example_models", lambda: {"cells": model})
+    monkeypatch.setattr(usable_examples, "example_models", lambda: {"cells": model})
     made = TrainingChoices("recursive_approximation")
     made.method_wanted.connect(made.set_method)
     qtbot.addWidget(made)
@@ -88,7 +91,7 @@ def test_a_model_for_planes_is_not_offered_for_volumes(choices):
 
 
 def test_a_model_folder_is_chosen_in_a_dialog(qtbot, model, monkeypatch):
-    monkeypatch.setattr(start_choice, "example_models", dict)
+    monkeypatch.setattr(usable_examples, "example_models", dict)
     made = StartChoice()
     made.set_method("baseline")
     qtbot.addWidget(made)
@@ -105,7 +108,7 @@ def test_what_is_no_model_or_does_not_fit_is_said(
     qtbot, model, monkeypatch, tmp_path, ndim
 ):
     said = []
-    monkeypatch.setattr(start_choice, "example_models", dict)
+    monkeypatch.setattr(usable_examples, "example_models", dict)
     monkeypatch.setattr(start_choice, "show_warning", said.append)
     made = StartChoice()
     made.set_method("baseline")
@@ -123,3 +126,36 @@ def test_no_dialog_answer_changes_nothing(choices, monkeypatch):
     answer_dialog(monkeypatch, "")
     ask_for_folder(choices)
     assert choices.request().parent is None
+
+
+@pytest.fixture
+def unknown(model, tmp_path):
+    """A model of a method that a later version may know."""
+    folder = tmp_path / "unknown"
+    shutil.copytree(model, folder)
+    facts = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps({**facts, "method": "foo"}))
+    return folder
+
+
+def test_a_model_of_an_unknown_method_is_refused_with_a_sentence(
+    choices, unknown, monkeypatch
+):
+    said = []
+    monkeypatch.setattr(start_choice, "show_warning", said.append)
+    answer_dialog(monkeypatch, unknown)
+    ask_for_folder(choices)
+    assert choices.request().parent is None
+    assert said == [
+        "The model 'cells' is of the method 'foo', which this version of napari-mtseg "
+        "does not know. Update napari-mtseg, or choose another model."
+    ]
+
+
+def test_an_example_model_of_an_unknown_method_is_not_offered(
+    qtbot, unknown, monkeypatch
+):
+    monkeypatch.setattr(usable_examples, "example_models", lambda: {"x": unknown})
+    made = StartChoice()
+    qtbot.addWidget(made)
+    assert made.box.count() == 1

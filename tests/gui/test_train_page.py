@@ -542,6 +542,19 @@ def test_an_image_that_does_not_grow_says_so(window, project, qtbot):
     qtbot.waitUntil(lambda: "Nothing grows" in note.sentence)
 
 
+def test_a_large_image_that_grows_in_parts_says_so(window, project, qtbot):
+    run, entry = grown_run(project)
+    other = project.images[0]
+    part = f"{other.id}.y0-2_x0-2"
+    for iteration in (0, 1):
+        run.save_grown(iteration, part, np.ones((2, 2), np.uint32))
+    window.state.image_id = entry.id
+    trains(window, run, STARTED, growth(1))
+    window.state.image_id = other.id
+    note = window.get(SentenceLabel, "growth_note")
+    qtbot.waitUntil(lambda: note.sentence.startswith("The labels of this large image"))
+
+
 def test_previews_of_the_current_image_are_shown(window, project, qtbot):
     run = made_run(project)
     first, second = project.images

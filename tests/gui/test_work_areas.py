@@ -249,3 +249,10 @@ def test_all_paint_is_replaced_of_whole_images_only(project, qtbot):
         annotation = Project.open(project.path).annotation(state.entry)
         with pytest.raises(ValueError, match="painted on as a whole"):
             editing.replace_annotation(replace(annotation))
+
+
+def test_a_canvas_that_becomes_larger_shows_more(project, qtbot):
+    with open_window(project, qtbot) as (viewer, _, editing):
+        go_to(viewer, editing, qtbot, FIRST)
+        viewer.canvas.size = (4000, 6000)
+        qtbot.waitUntil(lambda: editing.hint == ZOOM_IN)

@@ -42,13 +42,13 @@ def test_a_block_keeps_objects_that_are_small_in_it(key):
 
 @pytest.mark.parametrize("key", EXACT)
 def test_connected_pieces_need_no_margin(key):
-    assert method(key).block_rule().is_exact
+    assert method(key).block_rule().margin == (0, 0)
     assert method(key, ndim=3).block_rule().margin == (0, 0, 0)
 
 
 def test_what_is_not_local_has_a_margin():
     assert method("recursive_approximation").block_rule().margin == (128, 128)
-    assert method("high_resolution").block_rule().is_exact
+    assert method("high_resolution").block_rule().margin == (0, 0)
     assert method("high_resolution", nuclei=True).block_rule().margin == (128, 128)
     assert method("high_resolution", ndim=3, nuclei=True).block_rule().margin == (
         32,

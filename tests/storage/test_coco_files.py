@@ -80,6 +80,18 @@ def test_a_hole_makes_runs_and_a_solid_object_a_polygon(tmp_path: Path):
     assert bar["segmentation"] == [[3, 0, 4, 0, 4, 3, 3, 3]]
 
 
+def test_a_name_that_is_no_utf_8_is_written_so_that_it_can_be_read(tmp_path: Path):
+    path = write_coco(
+        tmp_path / "a.json",
+        np.ones((1, 1), np.uint32),
+        class_of={1: 1},
+        class_names=NAMES,
+        file_name="b\udcff.tif",
+    )
+    (image,) = json.loads(path.read_text())["images"]
+    assert image["file_name"] == r"b\udcff.tif"
+
+
 def test_classes_are_categories(tmp_path: Path):
     content = saved(tmp_path / "a.json", [[4, 0, 9]], {4: 2, 9: 1})
     assert [one["category_id"] for one in content["annotations"]] == [2, 1]

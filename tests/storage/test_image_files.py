@@ -321,6 +321,56 @@ class TestZarr:
         assert level.shape == (1, len(ZCYX), *half.shape[2:])
         np.testing.assert_array_equal(level[0, 1, 1:], half[1, 1, 1:])
 
+    def test_the_place_of_an_image_is_read_in_the_unit_of_its_pixels(self, tmp_path):
+        path = ome_zarr(tmp_path, ZCYX, "ZCYX", [2, 1, 0.5, 0.25], version="0.4")
+        group = zarr.open_group(path)
+        (image,) = group.attrs["multiscales"]
+        assert open_image(path).info.translation == ()
+        shift = {"type": "translation", "translation": [0.003, 5, 7, 0]}
+        image["datasets"][0]["coordinateTransformations"].append(shift)
+        image["coordinateTransformations"] = [
+            {"type": "scale", "scale": [1, 1, 2, 1]},
+            {"type": "translation", "translation": [0, 0, 1, -4]},
+        ]
+        image["axes"][0]["unit"] = "millimeter"
+        group.attrs["multiscales"] = [image]
+        info = open_image(path).info
+        assert info.spacing == pytest.approx((2000, 1, 0.25))
+        assert info.translation == pytest.approx((3, 15, -4))
+
+    @pytest.mark.parametrize(
+        "facts",
+        [
+            "{}",
+            '{"zarr_format": 2}',
+            '{"zarr_format": 2, "shape": 3, "chunks": 1, "dtype": "u1"}',
+        ],
+    )
+    def test_damaged_metadata_of_an_array_are_told(self, tmp_path, facts):
+        path = ome_zarr(tmp_path, ZCYX, "ZCYX", [1, 1, 1, 1], version="0.4")
+        (path / "1" / ".zarray").write_text(facts)
+        assert open_coarser(path) == ()
+        (path / "0" / ".zarray").write_text(facts)
+        assert sentence_of(inspect_image, path) == DAMAGED.format("a.zarr")
+
+    @pytest.mark.parametrize("place", ["0", "1"])
+    def test_a_group_in_the_place_of_an_array_is_told(self, tmp_path, place):
+        path = ome_zarr(tmp_path, ZCYX, "ZCYX", [1, 1, 1, 1], version="0.4")
+        (path / place / ".zarray").unlink()
+        (path / place / ".zgroup").write_text('{"zarr_format": 2}')
+        if place == "1":
+            assert open_coarser(path) == ()
+        else:
+            assert sentence_of(inspect_image, path) == DAMAGED.format("a.zarr")
+
+    @pytest.mark.parametrize(
+        "facts", ["[]", '{"multiscales": "x"}', '{"ome": [1]}', '{"multiscales": [3]}']
+    )
+    def test_damaged_metadata_of_an_image_are_told(self, tmp_path, facts):
+        path = ome_zarr(tmp_path, ZCYX, "ZCYX", [1, 1, 1, 1], version="0.4")
+        (path / ".zattrs").write_text(facts)
+        assert "a.zarr' " in sentence_of(inspect_image, path)
+
     def test_a_level_that_is_gone_is_passed_over(self, tmp_path):
         path = ome_zarr(tmp_path, ZCYX, "ZCYX", [1, 1, 1, 1])
         shutil.rmtree(path / "1")

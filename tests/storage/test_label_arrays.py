@@ -194,3 +194,14 @@ def test_snapshot_stores_of_the_same_chunks_are_equal(tmp_path):
     keys = {"c/0/0": "0" * 64}
     assert SnapshotStore(tmp_path, keys) == SnapshotStore(tmp_path, dict(keys))
     assert SnapshotStore(tmp_path, keys) != SnapshotStore(tmp_path, {})
+
+
+def test_a_damaged_chunk_met_while_saving_is_told_as_such(tmp_path, labels):
+    labels[3, 4] = 7
+    save_labels(tmp_path / "partial", labels)
+    chunk = tmp_path / "partial" / "c" / "0" / "0"
+    chunk.write_bytes(chunk.read_bytes()[:20])
+    labels[5, 5] = 7
+    with pytest.raises(AnnotationError, match=r"^The labels in .*partial' are damaged"):
+        save_labels(tmp_path / "partial", labels)
+    assert len(chunk.read_bytes()) == 20

@@ -1,4 +1,5 @@
 import json
+import math
 import pickle
 import zipfile
 from pathlib import Path
@@ -8,7 +9,11 @@ import torch
 
 from napari_mtseg.domain.errors import ModelError
 from napari_mtseg.domain.project import palette
-from napari_mtseg.storage.model_folder import load_model_folder, save_model
+from napari_mtseg.storage.model_folder import (
+    load_model_folder,
+    read_model_info,
+    save_model,
+)
 from napari_mtseg.storage.model_info import ModelInfo, Provenance
 
 INFO = ModelInfo(
@@ -167,6 +172,14 @@ def test_a_newer_format_asks_for_an_update(model: Path):
         ({"colour": "sepia"}, "Setting 'colour' is 'sepia'"),
         ({"surprise": 1}, "There is no setting 'surprise'"),
         ({"spacing": [1, 1, 1]}, "does not fit its axes CYX"),
+        (
+            {"spacing": [math.nan, 1]},
+            r"spacing \[nan, 1.0\] is not of positive numbers",
+        ),
+        (
+            {"spacing": [1, math.inf]},
+            r"spacing \[1.0, inf\] is not of positive numbers",
+        ),
         ({"format_version": None}, "has no format_version"),
     ],
 )
@@ -176,7 +189,7 @@ def test_wrong_facts_are_named(model: Path, values: dict[str, object], sentence:
         load_model_folder(model)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "\x00"])
+@pytest.mark.parametrize("text", ["{", "[]", "\x00", "[" * 100_000])
 def test_a_model_json_that_is_no_object_is_damaged(model: Path, text: str):
     (model / "model.json").write_text(text)
     with pytest.raises(ModelError, match=r"model.json of the model .* is damaged"):
@@ -198,3 +211,39 @@ def test_a_zip_with_a_huge_model_json_is_refused(tmp_path: Path):
         archive.writestr("weights.safetensors", b"")
     with pytest.raises(ModelError, match="it is far too large"):
         load_model_folder(tmp_path / "m.zip")
+
+
+@pytest.mark.parametrize("name", ["nuclei", "nuclei.zip"])
+def test_facts_are_read_without_the_weights(tmp_path: Path, monkeypatch, name: str):
+    written = save_model(tmp_path / name, INFO, TENSORS, card="")
+    read: list[str] = []
+    really, really_of_zip = Path.read_bytes, zipfile.ZipFile.read
+
+    def noted(path):
+        read.append(path.name)
+        return really(path)
+
+    def noted_of_zip(archive, entry):
+        read.append(Path(entry.filename).name)
+        return really_of_zip(archive, entry)
+
+    monkeypatch.setattr(Path, "read_bytes", noted)
+    monkeypatch.setattr(zipfile.ZipFile, "read", noted_of_zip)
+    assert read_model_info(tmp_path / name) == written
+    assert read == ["model.json"]
+
+
+def test_facts_of_a_model_without_weights_are_refused(model: Path):
+    (model / "weights.safetensors").unlink()
+    with pytest.raises(ModelError, match=r"it has no weights.safetensors"):
+        read_model_info(model)
+
+
+def test_a_small_zip_that_holds_huge_weights_is_refused(model: Path, tmp_path: Path):
+    bomb = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(model / "model.json", "model.json")
+        archive.writestr("weights.safetensors", bytes(2**23))
+    for read in (read_model_info, load_model_folder):
+        with pytest.raises(ModelError, match=r"damaged: it is far too large"):
+            read(bomb)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import zarr
@@ -134,6 +136,52 @@ def test_an_earlier_result_is_replaced(tmp_path):
     write_zarr_results(path, {"contours": np.ones((4, 4), bool)}, info=info)
     assert sorted(zarr.open_group(path / "labels", mode="r")) == ["contours"]
     assert [p.name for p in tmp_path.iterdir()] == ["cells.ome.zarr"]
+
+
+def test_what_is_no_result_is_not_replaced(tmp_path):
+    path, info = tmp_path / "cells.ome.zarr", info_of((4, 4))
+    zarr.create_array(path, data=np.ones((4, 4)), zarr_format=2)
+    maps = {"classes": np.ones((4, 4), np.uint8)}
+    sentence = (
+        f"'{path}' is there already and is no result of this program, so it is not "
+        "replaced. Choose another folder for the results."
+    )
+    with pytest.raises(StorageError) as caught:
+        write_zarr_results(path, maps, info=info)
+    assert str(caught.value) == sentence
+    assert [p.name for p in tmp_path.iterdir()] == ["cells.ome.zarr"]
+    kept = path.rename(tmp_path / "kept")
+    kinds = {"classes": MapKind(dtype="uint8")}
+    results = ZarrResults.create(path, info=info, maps=kinds)
+    kept.rename(path)
+    with pytest.raises(StorageError) as caught:
+        results.finish()
+    assert str(caught.value) == sentence
+    assert zarr.open_array(path, mode="r").shape == (4, 4)
+
+
+def test_maps_lie_where_the_image_lies(tmp_path):
+    info = replace(info_of((2000, 8)), translation=(100.0, -3.0))
+    maps = {
+        "classes": np.ones((2000, 8), np.uint8),
+        "probabilities": np.ones((2, 2000, 8), np.float16),
+    }
+    path = write_zarr_results(tmp_path / "c.ome.zarr", maps, info=info)
+    for name in ("labels/classes", "probabilities"):
+        assert open_image(path / name).info.translation == (100, -3)
+    places = [
+        [
+            level["coordinateTransformations"][1]["translation"]
+            for level in zarr.open_group(path / name).attrs["multiscales"][0][
+                "datasets"
+            ]
+        ]
+        for name in ("labels/classes", "probabilities")
+    ]
+    assert places == [
+        [[100, -3], [100, -3]],
+        [[0, 100, -3], [0, 100.25, -2.75]],
+    ]
 
 
 def test_unfinished_results_that_are_not_there_are_told(tmp_path):

@@ -1,6 +1,8 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
+import psutil
 import pytest
 import tifffile
 from hypothesis import given
@@ -16,11 +18,12 @@ from napari_mtseg.domain.annotation import (
     Tags,
     empty_annotation,
 )
+from napari_mtseg.domain.errors import MemoryShortageError
 from napari_mtseg.methods.catalog import load_method, settings_model
 from napari_mtseg.storage import label_arrays
 from napari_mtseg.storage.paint_extent import PaintExtent
 from napari_mtseg.storage.project import Project
-from napari_mtseg.storage.snapshot import load_snapshot, take_snapshot
+from napari_mtseg.storage.snapshot import Snapshot, load_snapshot, take_snapshot
 from napari_mtseg.targets.paint_summary import summary_of
 from napari_mtseg.workflows import annotated_places
 from napari_mtseg.workflows.annotated_places import (
@@ -40,6 +43,7 @@ SIDE = 300
 MARGIN = (2, 70, 70)
 SHAPE_VALUES = {"reach": 32.0, "contour_radius": 4}
 """without them the contour is as wide as the size of the image says"""
+GROWING = {"iterations": 1, "steps_per_iteration": 1, "first_steps": 0}
 METHODS = ("baseline", "recursive_approximation", "joint_shape", "high_resolution")
 
 
@@ -254,3 +258,62 @@ def test_a_complete_region_without_objects_is_paint(tmp_path, everything_is_larg
     bare = replace(empty_annotation((SIDE, SIDE)), complete=region)
     project = project_of(tmp_path, bare)
     assert is_painted(project, project.images[0])
+
+
+def test_what_does_not_fit_is_refused_before_any_of_it_is_read(
+    tmp_path, everything_is_large, monkeypatch
+):
+    complete = replace(two_corners(complete=True), complete=CompleteRegion(whole=True))
+    project = project_of(tmp_path, complete, split="validate")
+    snapshot = take_snapshot(project, project.path / "snapshot.json")
+    method = method_for(project)
+    full = SimpleNamespace(available=SIDE * SIDE)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: full)
+    monkeypatch.setattr(Snapshot, "annotation", None)
+    with pytest.raises(MemoryShortageError, match="mark boxes as complete instead"):
+        Validation(project, snapshot, method)
+
+
+def child_of(project, parent):
+    run, _ = start_run(
+        project,
+        "recursive_approximation",
+        {**TINY, **GROWING},
+        device="cpu",
+        parent=parent.path.name,
+    )
+    events = iter(train(project, run))
+    found = [next(events), next(events)]
+    events.close()
+    return run, [event.message for event in found if event.kind == "noticed"]
+
+
+def test_growth_of_an_earlier_run_is_carried_over_place_by_place(
+    tmp_path, everything_is_large
+):
+    project = project_of(tmp_path, two_corners())
+    entry = project.images[0]
+    parent, _ = start_run(
+        project, "recursive_approximation", {**TINY, **GROWING}, device="cpu"
+    )
+    list(train(project, parent))
+    keys = parent.grown_parts(parent.last_iteration(), entry.id)
+    assert keys == ("a.y0-126_x0-130", "a.y182-300_x170-300")
+    grown = parent.load_grown(1, keys[0])
+    grown[48, 75:100] = grown[48, 52]
+    parent.save_grown(1, keys[0], grown)
+    same, notices = child_of(project, parent)
+    np.testing.assert_array_equal(same.load_grown(0, keys[0]), grown)
+    assert not any("carried over" in notice for notice in notices)
+
+    scribbles = project.annotation(entry).scribbles.copy()
+    scribbles[295:298, 200:204] = SCRIBBLE_BACKGROUND
+    scribbles[165:167, 240:243] = SCRIBBLE_BACKGROUND
+    project.save_annotation(entry, replace(two_corners(), scribbles=scribbles))
+    other, notices = child_of(project, parent)
+    np.testing.assert_array_equal(other.load_grown(0, keys[0]), grown)
+    assert keys[1] not in other.grown_parts(0, entry.id)
+    assert notices[0] == (
+        "What 'a.tif' grew in the earlier run is carried over only at places whose "
+        "paint reaches as far as it did: elsewhere it grows from the paint again."
+    )

@@ -4,16 +4,26 @@ import os
 import pickle
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import zarr
 
-from napari_mtseg.domain.errors import ProjectError, SettingsError, StorageError
+from napari_mtseg.domain.errors import (
+    ClusterError,
+    LostTaskError,
+    ProjectError,
+    SettingsError,
+    StorageError,
+)
 from napari_mtseg.storage.batch_ledger import BatchLedger, read_ledger
+from napari_mtseg.storage.image_files import content_fingerprint, open_image
 from napari_mtseg.storage.run_folder import RunFolder
 from napari_mtseg.workflows import batch as batch_module
 from napari_mtseg.workflows import batch_file as batch_file_module
 from napari_mtseg.workflows.batch import Workers, predict_files
-from napari_mtseg.workflows.batch_file import MAPS_ONLY, BatchChoices
+from napari_mtseg.workflows.batch_file import MAPS_ONLY, NO_PLACE, BatchChoices
 from napari_mtseg.workflows.image_outcome import ImageOutcome
 from napari_mtseg.workflows.predict import Model, load_model
 from napari_mtseg.workflows.task_runner import ModelSource
@@ -98,6 +108,29 @@ def test_another_model_does_all_again(
     other = load_model(tiny_run(tiny_project(tmp_path / "other"), seed=5))
     assert len(newly(predicted(other, files, out))) == 3
     assert other.fingerprint != model.fingerprint
+
+
+def test_what_another_model_wrote_before_does_not_stay_beside_the_new_result(
+    model: Model, files: list[Path], out: Path, tmp_path: Path
+):
+    predicted(model, files[:1], out, maps=("classes", "distance"))
+    predicted(model, files[1:2], out, blocks="always")
+    own = [out / "0_notes.txt", tmp_path / "precious.tif"]
+    for path in own:
+        path.write_text("not ours")
+    ledger = (out / "batch.jsonl").read_text()
+    escaping = ledger.replace('["0_classes.tif"', '["../precious.tif", "0_classes.tif"')
+    assert escaping != ledger
+    (out / "batch.jsonl").write_text(escaping)
+    other = load_model(tiny_run(tiny_project(tmp_path / "other"), seed=5))
+    predicted(other, files[:2], out)
+    assert sorted(f.name for f in out.glob("*_*")) == [
+        "0_classes.tif",
+        "0_notes.txt",
+        "1_classes.tif",
+    ]
+    assert list(out.glob("*.zarr")) == []
+    assert all(path.exists() for path in own)
 
 
 def test_maps_are_added_without_losing_those_that_are_there(
@@ -241,6 +274,17 @@ def test_an_image_that_memory_does_not_hold_is_predicted_in_blocks(
     assert done[2].n_objects == at_once[0].n_objects
     assert rows_of(out)["0"]["objects nucleus"] == str(done[2].n_objects["nucleus"])
     assert newly(predicted(model, files, out, maps=maps)) == []
+    again = {"maps": maps, "overview": True, "also": ("coco",)}
+    assert newly(predicted(model, files, out, **again)) == []
+
+
+def test_the_ledger_claims_no_file_that_blocks_do_not_write(
+    model: Model, files: list[Path], out: Path
+):
+    choices = {"overview": True, "also": ("rois", "coco")}
+    predicted(model, files[:1], out, blocks="always", **choices)
+    (record,) = BatchLedger(out).done_before().values()
+    assert (record.in_blocks, record.written) == (True, ("classes",))
 
 
 def test_all_images_are_predicted_in_blocks_where_it_is_asked_for(
@@ -317,6 +361,187 @@ def test_workers_may_do_the_files_in_any_order(
     assert done[0].error is not None
     assert list(rows_of(out)) == ["0", "1", "2", "bad"]
     assert newly(predicted(model, files, out)) == []
+
+
+def test_names_that_are_no_utf_8_are_predicted_told_and_known_again(
+    model: Model, files: list[Path], out: Path
+):
+    good = files[0].with_name("good\udcff.tif")
+    bad = files[0].with_name("bad\udcff.tif")
+    try:
+        files[0].rename(good)
+        bad.write_text("no image")
+    except OSError:
+        pytest.skip("file names are UTF-8 here")
+    choices = {"overview": True, "also": ("coco",)}
+    done = predicted(model, [good, bad], out, **choices)
+    assert [o.error is None for o in done] == [True, False]
+    assert r"bad\udcff.tif" in rows_of(out)[r"bad\udcff"]["error"]
+    content = json.loads((out / "coco.json").read_text())
+    assert [one["file_name"] for one in content["images"]] == [r"good\udcff.tif"]
+    assert newly(predicted(model, [good], out, **choices)) == []
+
+
+def test_where_the_memory_ends_anywhere_the_image_is_predicted_in_blocks(
+    model: Model, files: list[Path], out: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def full(*_args, **_kwargs):
+        raise MemoryError
+
+    monkeypatch.setattr(batch_file_module, "measured_objects", full)
+    (done,) = predicted(model, files[:1], out)
+    assert [f.name for f in done.files] == ["0.ome.zarr"]
+    (done,) = predicted(model, files[:1], out, blocks="never", again=True)
+    assert done.error == (
+        "The memory ran out while '0.tif' was predicted. Close other programs, or cut "
+        "the image into parts."
+    )
+
+
+def zarr_image(path: Path, *, seed: int = 0, **transform: Any) -> Path:
+    """Write noise as an OME-Zarr image."""
+    path.mkdir(parents=True)
+    group = zarr.open_group(path, mode="w", zarr_format=2)
+    pixels = np.random.default_rng(seed).integers(0, 255, (24, 20)).astype(np.uint8)
+    group.create_array("0", data=pixels)
+    steps = [{"type": kind, kind: values} for kind, values in transform.items()]
+    level: dict[str, Any] = {"path": "0", "coordinateTransformations": steps}
+    group.attrs["multiscales"] = [{"axes": ["y", "x"], "datasets": [level]}]
+    return path
+
+
+def test_maps_are_added_to_an_ome_zarr_that_is_written_as_a_whole(
+    model: Model, tmp_path: Path, out: Path
+):
+    files = [zarr_image(tmp_path / "in" / "a.ome.zarr")]
+    predicted(model, files, out, maps=("classes", "distance"), overview=True)
+    assert newly(predicted(model, files, out, maps=("contours",))) == ["a.ome.zarr"]
+    labels = zarr.open_group(out / "a.ome.zarr" / "labels", mode="r")
+    assert sorted(labels) == ["classes", "contours"]
+    assert (out / "a.ome.zarr" / "distance").is_dir()
+    maps = ("classes", "contours", "distance")
+    assert newly(predicted(model, files, out, maps=maps, overview=True)) == []
+    predicted(model, files, out, again=True)
+    assert "distance" in zarr.open_group(out / "a.ome.zarr", mode="r")
+    (files[0] / "0" / "0.0").touch()
+    predicted(model, files, out)
+    assert "distance" not in zarr.open_group(out / "a.ome.zarr", mode="r")
+    assert newly(predicted(model, files, out, maps=maps)) == ["a.ome.zarr"]
+
+
+def test_images_in_the_place_of_results_are_not_replaced(
+    model: Model, tmp_path: Path, out: Path
+):
+    file = zarr_image(tmp_path / "in" / "a.ome.zarr")
+    other = zarr_image(out / "a.ome.zarr", seed=5)
+    before = content_fingerprint(other)
+    with pytest.raises(StorageError, match="is no result of this program, so it is"):
+        predicted(model, [write_image(tmp_path / "in" / "0.tif"), file], out)
+    assert content_fingerprint(other) == before
+    assert {path.name for path in out.iterdir()} == {"a.ome.zarr", ".lock"}
+    in_blocks = write_image(tmp_path / "more" / "a.tif")
+    with pytest.raises(StorageError, match="Choose another folder for the results"):
+        predicted(model, [in_blocks], out, blocks="always")
+    assert newly(predicted(model, [in_blocks], out)) == ["a.tif"]
+    assert content_fingerprint(other) == before
+
+
+@pytest.mark.parametrize("blocks", ["never", "always"])
+def test_maps_of_an_ome_zarr_lie_where_it_lies(
+    model: Model, tmp_path: Path, out: Path, blocks
+):
+    path = tmp_path / "in" / "a.ome.zarr"
+    file = zarr_image(path, scale=[0.5, 0.5], translation=[40, -2.5])
+    predicted(model, [file], out, blocks=blocks, maps=("classes", "uncertainty"))
+    for place in ("labels/classes", "uncertainty"):
+        info = open_image(out / "a.ome.zarr" / place).info
+        assert (info.spacing, info.translation) == ((0.5, 0.5), (40, -2.5))
+
+
+def test_a_medical_image_in_blocks_is_told_to_lose_its_place(
+    model: Model, tmp_path: Path, files: list[Path], out: Path
+):
+    sitk = pytest.importorskip("SimpleITK")
+    path = tmp_path / "in" / "a.nii.gz"
+    noise = np.random.default_rng(0).integers(0, 255, (24, 20)).astype(np.uint8)
+    sitk.WriteImage(sitk.GetImageFromArray(noise), path)
+    in_blocks = predicted(model, [path, files[0]], out, blocks="always")
+    assert [NO_PLACE in done.notices for done in in_blocks] == [True, False]
+    (at_once,) = predicted(model, [path], out, blocks="never")
+    assert NO_PLACE not in at_once.notices
+
+
+def test_what_is_left_of_blocks_goes_unless_a_batch_can_go_on_with_it(
+    model: Model, files: list[Path], out: Path
+):
+    files[1].write_text("no image")
+    left = [
+        out / f".{name}.ome.zarr.{kind}"
+        for name in "01x"
+        for kind in ("blocks", "partial", "old")
+    ]
+    for folder in left:
+        (folder / "0").mkdir(parents=True)
+    mine = out / ".x.ome.zarr"
+    mine.mkdir()
+    predicted(model, files[:2], out)
+    assert [folder.exists() for folder in left] == [False] * 3 + [True] * 3 + [
+        False
+    ] * 3
+    assert mine.exists()
+
+
+class Deadly:
+    """Loses its workers at some images; others it does first, as a cluster does."""
+
+    def __init__(self, model: Model, *lost: str, error: type[Exception]) -> None:
+        self._model = model
+        self._lost = lost
+        self._error = error
+
+    def run(self, work, tasks, source):
+        tasks = list(tasks)
+        deadly = [task for task in tasks if any(n in str(task) for n in self._lost)]
+        for task in tasks:
+            if task not in deadly:
+                yield task, work(self._model, task)
+        for task in deadly:
+            about = (task,) if self._error is LostTaskError else ()
+            raise self._error("Workers were lost.", *about)
+
+
+@pytest.mark.parametrize("blocks", ["auto", "always"])
+def test_images_that_end_their_workers_fail_and_all_others_are_done(
+    model: Model, run: RunFolder, files: list[Path], out: Path, blocks
+):
+    runner = Deadly(model, "0.tif", "1.tif", error=LostTaskError)
+    workers = Workers(
+        runner=runner, source=ModelSource(path=run.path, is_run=True, device="cpu")
+    )
+    choices = replace(PLAIN, blocks=blocks)
+    done = predict_files(model, files, out, choices=choices, workers=workers)
+    errors = {o.name: o.error for o in done}
+    lost = "Workers were lost."
+    assert errors == {"0.tif": lost, "1.tif": lost, "2.tif": None}
+    progress = read_ledger(out)
+    assert progress is not None
+    assert (progress.n_failed, progress.has_ended) == (2, True)
+
+
+@pytest.mark.parametrize("blocks", ["auto", "always"])
+def test_a_lost_connection_ends_the_batch_and_fails_no_image(
+    model: Model, run: RunFolder, files: list[Path], out: Path, blocks
+):
+    runner = Deadly(model, "0.tif", error=ClusterError)
+    workers = Workers(
+        runner=runner, source=ModelSource(path=run.path, is_run=True, device="cpu")
+    )
+    choices = replace(PLAIN, blocks=blocks)
+    with pytest.raises(ClusterError, match="Workers were lost"):
+        list(predict_files(model, files, out, choices=choices, workers=workers))
+    progress = read_ledger(out)
+    assert progress is not None
+    assert (progress.n_failed, progress.has_ended) == (0, False)
 
 
 def test_the_fingerprint_is_that_of_weights_and_settings(run: RunFolder, model: Model):

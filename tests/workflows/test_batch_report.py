@@ -40,7 +40,9 @@ def test_pictures_of_the_most_doubtful_come_first_and_need_no_other_file(
     tmp_path: Path,
 ):
     records = [
-        record(name, doubt=doubt, files=(overview(tmp_path, name),))
+        record(
+            name, scores={"inside_entropy": doubt}, files=(overview(tmp_path, name),)
+        )
         for name, doubt in (("sure", 0.1), ("unsure", 0.9), ("between", 0.5))
     ]
     page = page_of(tmp_path, *records, record("unknown"))
@@ -52,7 +54,9 @@ def test_pictures_of_the_most_doubtful_come_first_and_need_no_other_file(
 
 
 def test_a_picture_that_is_gone_is_left_out(tmp_path: Path):
-    page = page_of(tmp_path, record("a", doubt=0.5, files=("a_overview.png",)))
+    page = page_of(
+        tmp_path, record("a", scores={"inside_entropy": 0.5}, files=("a_overview.png",))
+    )
     assert "<figure>" not in page
     assert "<td>a</td>" in page
 
@@ -70,7 +74,7 @@ def test_the_table_has_the_columns_of_all_images(tmp_path: Path):
 
 
 def test_columns_of_one_kind_stand_together(tmp_path: Path):
-    flat = record("a", areas={"nucleus": 1.0}, area_name="area_um2", doubt=0.1)
+    flat = record("a", areas={"nucleus": 1.0}, area_name="area_um2")
     told = record("b", areas={"nucleus": 1.0}, area_name="area_px2", scenes={"x": 1.0})
     page_of(tmp_path, flat, told, record("c", scores={"inside_entropy": 0.5}))
     columns = (tmp_path / "images.csv").read_text().splitlines()[0]
@@ -96,6 +100,12 @@ def test_notes_are_counted(tmp_path: Path, n: int):
 
 
 def test_images_without_known_doubt_are_not_ordered_by_it():
-    assert most_doubtful([record("a"), record("b", doubt=0.2)]) == [
-        record("b", doubt=0.2)
-    ]
+    known = record("b", scores={"inside_entropy": 0.2})
+    assert most_doubtful([record("a", doubt=0.9), known]) == [known]
+
+
+def test_the_time_is_told_as_universal_once(tmp_path: Path):
+    (told,) = re.findall(
+        r"Written (\S+) by napari-mtseg", page_of(tmp_path, record("a"))
+    )
+    assert told.endswith("+00:00")

@@ -13,7 +13,13 @@ import pytest
 
 pytest.importorskip("distributed")
 
-from napari_mtseg.domain.errors import ClusterError, ImageError, SettingsError
+from napari_mtseg.domain.errors import (
+    ClusterError,
+    ImageError,
+    LostTaskError,
+    SettingsError,
+)
+from napari_mtseg.storage.main_memory import WORKERS_VARIABLE
 from napari_mtseg.workflows import cluster, cluster_client, cluster_worker
 from napari_mtseg.workflows.cluster import open_cluster
 from napari_mtseg.workflows.task_runner import InThisProcess, ModelSource
@@ -51,6 +57,16 @@ def address(client) -> str:
 def two_workers(address):
     with open_cluster(scheduler=address, n_workers=0) as runner:
         yield runner
+
+
+def test_workers_are_told_the_path_that_was_given_and_not_where_a_link_leads(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "disk-7").mkdir()
+    (tmp_path / "shared").symlink_to("disk-7")
+    monkeypatch.chdir(tmp_path)
+    source = cluster_worker.with_absolute_paths(ModelSource(path=Path("shared/m")))
+    assert source.path == tmp_path / "shared" / "m"
 
 
 def test_two_workers_give_what_one_process_gives(tmp_path, two_workers, source):
@@ -102,6 +118,10 @@ def test_each_worker_loads_the_model_once(tmp_path, two_workers, source):
     assert sorted(loads) == sorted(workers)
 
 
+def test_workers_that_are_started_together_share_the_memory(client):
+    assert [*client.run(os.getenv, WORKERS_VARIABLE).values()] == ["2", "2"]
+
+
 def test_what_a_user_can_mend_arrives_as_it_is(two_workers, source):
     with pytest.raises(ImageError, match=r"^Image 3 is empty. Choose another one.$"):
         list(two_workers.run(refused_third, range(6), source))
@@ -131,14 +151,14 @@ def test_a_task_that_ends_every_worker_is_named_when_all_others_are_done(source)
     done = []
     with (
         open_cluster(scheduler=None, n_workers=2, device="cpu") as runner,
-        pytest.raises(ClusterError) as failure,
+        pytest.raises(LostTaskError) as failure,
     ):
         done.extend(task for task, _ in runner.run(deadly_third, range(6), source))
+    assert failure.value.task == 3
     assert sorted(done) == [0, 1, 2, 4, 5]
     assert str(failure.value) == (
-        "Every worker that began 3 was lost, so it was left out; all others are done. "
-        "It may need more memory than a worker has: use fewer workers or a smaller "
-        "--memory."
+        "Every worker that began 3 was lost. It may need more memory than a worker "
+        "has: use fewer workers or a smaller --memory."
     )
 
 

@@ -13,7 +13,9 @@ from napari_mtseg.storage.model_folder import load_model_folder
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.run_folder import find_run
 from napari_mtseg.storage.write import write_json
+from napari_mtseg.workflows import export
 from napari_mtseg.workflows.export import export_as, export_model
+from napari_mtseg.workflows.export_credits import Credits
 from tests.tiny_run import tiny_project, tiny_run, write_image
 
 
@@ -142,6 +144,26 @@ def test_a_zip_is_named_as_one(project: Project, tmp_path: Path):
     written = export_model(project, None, tmp_path / "m.v2", as_zip=True)
     assert written == tmp_path / "m.v2.zip"
     assert load_model_folder(written)[0].name == "m.v2"
+
+
+def test_the_card_of_a_package_names_the_file_that_is_written(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    cards = []
+
+    def write(path: Path, *_: object, card: str, said: object) -> Path:
+        cards.append(card)
+        return path
+
+    monkeypatch.setattr(export, "write_bioimageio", write)
+    monkeypatch.setattr(export, "onnx_checks", lambda *_: ())
+    monkeypatch.setattr(export, "bioimageio_checks", lambda *_: ())
+    said = Credits(authors=("Ann Example",))
+    run = tiny_run(project)
+    for name in ("m1.zip", "m2"):
+        export_as(run, tmp_path / name, kind="bioimageio", said=said)
+    assert "mtseg predict m1.zip IMAGES" in cards[0]
+    assert "mtseg predict m2.bioimageio.zip IMAGES" in cards[1]
 
 
 def test_a_run_is_chosen_by_name(project: Project, tmp_path: Path):

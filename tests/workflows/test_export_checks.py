@@ -2,15 +2,32 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from napari_mtseg.domain.errors import ModelError
+from napari_mtseg.domain.project import palette
+from napari_mtseg.storage.model_folder import save_model
+from napari_mtseg.storage.model_info import ModelInfo, Provenance
 from napari_mtseg.workflows.export_checks import (
     Check,
     difference_check,
+    folder_check,
     largest_difference,
     refuse_failed,
 )
 
+INFO = ModelInfo(
+    name="m",
+    method="baseline",
+    settings={},
+    classes=palette(("nucleus",)),
+    n_channels=1,
+    axes="CYX",
+    spacing=(1, 1),
+    provenance=Provenance(
+        run="r", seed=3, created="2024-01-01", step=9, versions={}, metrics={}
+    ),
+)
 HALVES = np.full((1, 2, 2, 2), 0.5, np.float32)
 
 
@@ -43,6 +60,17 @@ def test_a_failed_check_is_refused_with_its_figure():
         "like the network (largest difference 1, at most 0.0001 wanted). Choose "
         "another format with --format, and report this as a bug."
     )
+
+
+def test_weights_of_16_bits_are_compared_exactly(tmp_path: Path):
+    tensors = {
+        "a": torch.tensor([1.5, -2.0], dtype=torch.bfloat16),
+        "b": torch.tensor([3], dtype=torch.int64),
+    }
+    save_model(tmp_path / "m", INFO, tensors, card="")
+    assert folder_check(tmp_path / "m", tensors).result == "no difference"
+    other = {**tensors, "a": tensors["a"] + 0.5}
+    assert folder_check(tmp_path / "m", other).figure == 0.5
 
 
 def test_results_in_words():

@@ -6,6 +6,7 @@ from napari_mtseg.domain.errors import ModelError
 from napari_mtseg.workflows import export_formats
 from napari_mtseg.workflows.export_formats import (
     check_libraries,
+    format_meant,
     format_of,
     model_name,
     named_as,
@@ -70,3 +71,19 @@ def test_a_missing_library_is_named_with_what_installs_it(monkeypatch):
     )
     with pytest.raises(ModelError, match=r"needs onnxscript, bioimageio.core, which"):
         check_libraries("bioimageio")
+
+
+@pytest.mark.parametrize("name", ["m", "model-1.2", "m.v2", "m.2026", "m."])
+def test_a_folder_may_have_a_version_in_its_name(name: str):
+    assert format_meant(Path(name)) == "folder"
+
+
+@pytest.mark.parametrize("name", ["ex.tflite", "m.H5", "m.pt", "m.onnx.gz"])
+def test_an_ending_that_is_no_formats_is_refused(name: str):
+    with pytest.raises(ModelError) as refusal:
+        format_meant(Path(name))
+    assert str(refusal.value) == (
+        f"The ending '{Path(name).suffix}' of '{name}' is not that of a format. End "
+        "the name in one of .zip, .bioimageio.zip, .onnx, .pt2, or say --format; "
+        "folder takes any name."
+    )

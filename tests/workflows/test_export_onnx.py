@@ -11,6 +11,7 @@ from napari_mtseg.storage.run_folder import find_run
 from napari_mtseg.workflows import export, export_onnx
 from napari_mtseg.workflows.export import Exported, export_as
 from napari_mtseg.workflows.export_checks import Check
+from napari_mtseg.workflows.export_credits import Credits
 from tests.tiny_run import tiny_project, tiny_run
 
 
@@ -19,7 +20,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     folder = tmp_path_factory.mktemp("project")
     project = tiny_project(folder)
     tiny_run(project)
-    return export_as(find_run(project.path, None), folder / "nuclei.onnx")
+    said = Credits(authors=("Ann", "Bob"), license="MIT")
+    run = find_run(project.path, None)
+    return export_as(run, folder / "nuclei.onnx", said=said)
 
 
 def test_it_answers_images_of_any_number_and_size_of_the_grid(written: Exported):
@@ -46,7 +49,10 @@ def test_it_is_one_file_that_says_what_it_is(written: Exported):
     assert told["normalisation"].startswith("float32; of each channel of the whole")
     assert json.loads(told["spacing"]) == [1.0, 1.0]
     assert json.loads(told["napari_mtseg.model"])["method"] == "baseline"
+    assert (told["author"], told["license"]) == ("Ann, Bob", "MIT")
+    assert "cite" not in told
     assert 'session.run(None, {"image": images})' in facts.description
+    assert "- Made by: Ann, Bob" in facts.description
 
 
 def test_what_was_checked_is_told_with_its_figure(written: Exported):
@@ -88,6 +94,12 @@ def test_a_file_that_answers_otherwise_is_not_left_behind(
     )
     assert written
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_weights_beside_it_are_not_written_over(tmp_path: Path):
+    (tmp_path / "m.onnx.data").write_bytes(b"weights of another model")
+    with pytest.raises(ModelError, match=r"m\.onnx\.data' exists already"):
+        export_as(tmp_path / "missing", tmp_path / "m.onnx")
 
 
 def test_a_network_that_onnx_cannot_hold_is_told(

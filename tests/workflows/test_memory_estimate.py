@@ -6,11 +6,17 @@ import psutil
 import pytest
 import torch
 
+from napari_mtseg.domain.annotation import Box
 from napari_mtseg.domain.errors import MemoryShortageError
 from napari_mtseg.methods.catalog import CATALOG, load_method, settings_of
 from napari_mtseg.methods.protocol import Task
 from napari_mtseg.workflows import memory_estimate
-from napari_mtseg.workflows.data_memory import DataMemory, Footprint, data_memory
+from napari_mtseg.workflows.data_memory import (
+    DataMemory,
+    Footprint,
+    check_validation_memory,
+    data_memory,
+)
 from napari_mtseg.workflows.devices import StepMemory
 from napari_mtseg.workflows.memory_estimate import MemoryEstimates, memory_sentence
 
@@ -131,3 +137,45 @@ def test_a_batch_that_does_not_fit_is_told_with_the_one_that_does(monkeypatch):
     free(monkeypatch, GIB / 2)
     with pytest.raises(MemoryShortageError, match="One training step needs about"):
         MemoryEstimates().sentences(method(batch_size=8), images, device=CPU)
+
+
+@pytest.mark.parametrize(
+    ("box", "way_out"),
+    [
+        (
+            None,
+            "Of 'a.tif' all pixels are used, since all of it is complete or every "
+            "object marked: mark boxes as complete instead.",
+        ),
+        (
+            Box(start=(0, 0), stop=(10000, 10000)),
+            "Paint on 'a.tif' that lies close together reaches over 10000 x 10000 "
+            "pixels, all of which are used: erase parts of long strokes, so that what "
+            "is left lies far apart.",
+        ),
+    ],
+)
+def test_validation_images_that_do_not_fit_are_told_with_the_way_out(
+    monkeypatch, box, way_out
+):
+    free(monkeypatch, GIB)
+    entry = footprint("a", (10000, 20000)).entry
+    images = [Footprint(entry=entry, is_painted=True, box=box)]
+    with pytest.raises(MemoryShortageError) as raised:
+        check_validation_memory(images, n_classes=1)
+    needed = 33 * 100_000_000 * (1 if box else 2) / GIB
+    assert str(raised.value) == (
+        f"To validate needs about {needed:.1f} GiB of memory but 1.0 GiB are free. "
+        f"{way_out}"
+    )
+
+
+def test_one_validation_image_is_predicted_at_a_time(monkeypatch):
+    images = [footprint("a", (10, 10)), footprint("b", (10, 20))]
+    free(monkeypatch, 300 * 9 + 200 * (18 + 2 * 6))
+    check_validation_memory(images, n_classes=2)
+    free(monkeypatch, 300 * 9 + 200 * (18 + 2 * 6) - 1)
+    with pytest.raises(MemoryShortageError):
+        check_validation_memory(images, n_classes=2)
+    unpainted = [footprint("a", (10, 10), painted=False)]
+    check_validation_memory(unpainted, n_classes=2)

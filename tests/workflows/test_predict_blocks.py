@@ -271,6 +271,27 @@ def test_other_maps_or_another_image_begin_anew(tmp_path):
     np.testing.assert_array_equal(case.read("classes"), whole.classes)
 
 
+def test_a_folder_whose_files_changed_begins_anew(tmp_path):
+    case = Case(tmp_path, "baseline", 2, 4, {})
+    folder = tmp_path / "texture.ome.zarr"
+    pixels = tifffile.imread(case.image_path)
+    group = zarr.open_group(folder, mode="w", zarr_format=2)
+    array = group.create_array("0", data=pixels, chunks=(30, 30))
+    axes = [{"name": name, "type": "space"} for name in "yx"]
+    scale = [{"type": "scale", "scale": [1.0, 1.0]}]
+    datasets = [{"path": "0", "coordinateTransformations": scale}]
+    group.attrs["multiscales"] = [
+        {"version": "0.4", "axes": axes, "datasets": datasets}
+    ]
+    case.image_path = folder
+    with pytest.raises(KeyboardInterrupt):
+        case.in_blocks(["classes"], runner=Interrupted(case.model, 2))
+    array[...] = 255 - pixels
+    case.in_blocks(["classes"])
+    whole = case.model.predict_image(open_image(folder))
+    np.testing.assert_array_equal(case.read("classes"), whole.classes)
+
+
 def test_an_image_without_contrast_leaves_nothing_behind(tmp_path):
     case = Case(tmp_path, "baseline", 2, 4, {})
     tifffile.imwrite(case.image_path, np.full((120, 110), 7, np.uint8))
@@ -334,12 +355,9 @@ def test_an_image_is_too_large_where_its_result_takes_most_of_the_memory(
     case = Case(tmp_path, "baseline", 2, 4, {})
     needed = math.prod(SHAPES[2]) * case.model.bytes_per_pixel
 
-    class Memory:
-        available = needed * 2
-
-    monkeypatch.setattr(block_request.psutil, "virtual_memory", Memory)
+    monkeypatch.setattr(block_request, "free_main_memory", lambda: needed * 2)
     assert not is_too_large(case.model, case.image)
-    Memory.available = needed
+    monkeypatch.setattr(block_request, "free_main_memory", lambda: needed)
     assert is_too_large(case.model, case.image)
 
 

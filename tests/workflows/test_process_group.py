@@ -5,6 +5,8 @@ from napari_mtseg.domain.errors import RunError, SettingsError
 from napari_mtseg.workflows import process_group
 from napari_mtseg.workflows.process_group import (
     LaunchedProcesses,
+    all_say,
+    check_gpus,
     lead_says,
     lost_process,
     made_by_lead,
@@ -31,6 +33,7 @@ def placed(monkeypatch):
 def test_a_lone_process_makes_and_says_for_itself():
     assert made_by_lead(lambda: "run") == "run"
     assert lead_says(3) == 3
+    assert all_say(3) == [3]
 
 
 def test_fabric_is_told_the_place(placed):
@@ -46,6 +49,14 @@ def test_a_gpu_that_slurm_shows_alone_is_device_0(placed):
     assert n_devices_here(GPU) == 1
     assert LaunchedProcesses(GPU).local_rank() == 0
     assert LaunchedProcesses(GPU).node_rank() == 5
+
+
+def test_processes_that_are_still_to_start_are_counted(placed):
+    placed(Place(), n_gpus=2)
+    check_gpus(GPU, 2)
+    check_gpus(CPU, 3)
+    with pytest.raises(SettingsError, match="3 processes are to train on a machine"):
+        check_gpus(GPU, 3)
 
 
 def test_more_processes_than_gpus_are_refused(placed):

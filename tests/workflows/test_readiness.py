@@ -13,7 +13,7 @@ from napari_mtseg.methods.catalog import CATALOG
 from napari_mtseg.methods.protocol import Readiness
 from napari_mtseg.storage.project import Project
 from napari_mtseg.targets.paint_summary import PaintSummary
-from napari_mtseg.workflows import annotated_places
+from napari_mtseg.workflows import annotated_places, data_memory
 from napari_mtseg.workflows.readiness import (
     NO_IMAGES,
     PaintCounter,
@@ -244,3 +244,11 @@ def test_a_device_that_is_not_there_is_a_problem_before_training(tmp_path):
 def test_what_is_not_painted_yet_is_told_before_memory(tmp_path):
     found = asked(disc_project(tmp_path, painted=False))
     assert found.problems == (NOTHING_PAINTED,)
+
+
+def test_a_validation_image_that_cannot_fit_is_a_problem_before_training(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(data_memory, "PREDICTED_BYTES_PER_PIXEL", 2**30)
+    (problem,) = asked(disc_project(tmp_path, validate=1)).problems
+    assert problem.startswith("To validate needs about ")

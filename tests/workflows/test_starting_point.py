@@ -9,10 +9,17 @@ import torch
 
 from napari_mtseg.domain.errors import ModelError, RunError, SettingsError
 from napari_mtseg.domain.settings import describe
-from napari_mtseg.methods.catalog import CATALOG, load_method, settings_model
+from napari_mtseg.methods.catalog import (
+    CATALOG,
+    load_method,
+    preset,
+    preset_and_variant,
+    settings_model,
+)
 from napari_mtseg.methods.protocol import Task
 from napari_mtseg.storage.checkpoint import load_checkpoint
 from napari_mtseg.storage.project import Project
+from napari_mtseg.storage.run_folder import runs_of
 from napari_mtseg.workflows.export import export_model
 from napari_mtseg.workflows.run_requests import (
     RunRequest,
@@ -23,6 +30,7 @@ from napari_mtseg.workflows.run_requests import (
 from napari_mtseg.workflows.runs import start_run
 from napari_mtseg.workflows.starting_point import starting_point
 from napari_mtseg.workflows.train import train
+from napari_mtseg.workflows.train_project import train_project
 from tests.tiny_projects import TINY, disc_project
 from tests.tiny_run import tiny_project, tiny_run
 
@@ -103,6 +111,28 @@ def test_the_settings_of_the_network_come_from_an_earlier_run_too(project):
     assert settings.base_channels == 5
     with pytest.raises(SettingsError, match=f"the weights of run '{parent.info.id}'"):
         settings_of_request(project, asked(parent.info.id, base_channels=8))
+
+
+@pytest.mark.parametrize("names", [["1Enc2Dec-MC"], ["fast", "1Enc2Dec-MC"]])
+def test_a_variant_of_another_network_is_refused_alone_and_with_a_size(project, names):
+    parent = tiny_run(project, method="joint_shape")
+    preset, variant = preset_and_variant("joint_shape", names)
+    request = RunRequest(
+        method="joint_shape", preset=preset, variant=variant, parent="last"
+    )
+    sentence = "variant=mask\\+contour does not fit the weights of run|decoders=2 does"
+    with pytest.raises(SettingsError, match=sentence):
+        settings_of_request(project, request)
+    with pytest.raises(SettingsError, match=sentence):
+        train_project(project, preset=names[-1], start_from=parent.info.id)
+    assert len(runs_of(project.path)) == 1
+
+
+def test_the_variant_that_the_weights_were_learned_with_is_allowed(project):
+    row = preset("joint_shape", "1Enc2Dec-MC", ndim=2)
+    tiny_run(project, method="joint_shape", settings=row)
+    request = RunRequest(method="joint_shape", preset="1Enc2Dec-MC", parent="last")
+    assert settings_of_request(project, request).decoders == 2
 
 
 def test_the_run_is_repeated_without_the_model(project, source, tmp_path):

@@ -17,23 +17,26 @@ from napari_mtseg.methods.catalog import load_method, settings_model
 from napari_mtseg.storage.project import Project
 from napari_mtseg.storage.snapshot import load_snapshot
 from napari_mtseg.workflows import data_memory as data_memory_module
+from napari_mtseg.workflows import training_data
 from napari_mtseg.workflows.network_input import NormalisedPixels, normalised_pixels_of
 from napari_mtseg.workflows.runs import start_run, task_of
 from napari_mtseg.workflows.train import train
-from napari_mtseg.workflows.training_data import load_training_data
+from napari_mtseg.workflows.training_data import load_training_data, with_objects
 from tests.tiny_projects import TINY, annotated, disc_image, disc_project
 
 SETTINGS = {**TINY, "steps": 3}
 
 
 def method_for(project, name="baseline", **values):
-    settings = settings_model(name).checked({**SETTINGS, **values})
+    usual = SETTINGS if name == "baseline" else TINY
+    settings = settings_model(name).checked({**usual, **values})
     return load_method(name)(settings, task_of(project, project.images))
 
 
-def loaded(project, run, **values):
+def loaded(project, run, name="baseline", **values):
     snapshot = load_snapshot(project, run.snapshot_file)
-    return load_training_data(project, snapshot, method_for(project, **values), run)
+    method = method_for(project, name, **values)
+    return load_training_data(project, snapshot, method, run)
 
 
 def all_on_disk(monkeypatch):
@@ -168,6 +171,31 @@ def test_pixels_that_are_not_finite_are_refused_where_they_are_read(monkeypatch)
     assert np.isfinite(lazy[:, 2:, 2:]).all()
     with pytest.raises(ImageError, match="holds NaN or infinite values"):
         lazy[:, :2, :2]
+
+
+def test_processes_that_share_the_growing_count_all_of_it(tmp_path, monkeypatch):
+    project = disc_project(tmp_path, n_images=4, full=1)
+    name = "recursive_approximation"
+    run, _ = start_run(project, name, TINY)
+
+    def flood(self, annotation, outputs, *, iteration):
+        return with_objects(annotation, np.ones_like(annotation.partial.objects))
+
+    monkeypatch.setattr(load_method(name), "grow", flood)
+    monkeypatch.setattr(training_data, "n_processes", lambda: 2)
+    processes = [loaded(project, run, name=name) for _ in range(2)]
+    found = []
+    for rank, data in enumerate(processes):
+        monkeypatch.setattr(training_data, "rank", lambda rank=rank: rank)
+        data.grow(lambda _: {}, iteration=1)
+        found.append(data.save_grown(run, 1))
+    entries = project.images
+    assert found == [{e.id: f"grown/001/{e.id}.tif" for e in entries}] * 2
+    assert all((run.path / file).exists() for file in found[0].values())
+    for data in processes:
+        data.load_grown(run, 1)
+        assert data.n_labelled() == 4 * 32 * 32
+        assert data.newly_flooded() == [e.name for e in entries[1:]]
 
 
 def test_grabcut_reads_an_image_from_disk_as_a_whole(tmp_path, monkeypatch):

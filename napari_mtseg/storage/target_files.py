@@ -14,16 +14,15 @@ A map that is the same everywhere, as those of an image without paint, is saved 
 pixel. A folder without its JSON is cut off and counts as missing.
 """
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_mtseg.domain.errors import ProjectError
 from napari_mtseg.domain.targets import ImageTargets
+from napari_mtseg.storage.whole_files import whole_file
 from napari_mtseg.storage.write import clear_write_errors, read_json, write_json
 
 FACTS = "targets.json"
@@ -116,15 +115,8 @@ def _opened(path: Path) -> Any:
 
 def _save(path: Path, values: NDArray[np.generic]) -> None:
     """Write an array so that its file is whole or not there."""
-    partial = path.with_name(f".{path.stem}.{uuid4().hex[:12]}.tmp")
-    try:
-        with partial.open("xb") as file:
-            np.save(file, values, allow_pickle=False)
-        partial.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            partial.unlink()
-        raise
+    with whole_file(path) as partial:
+        np.save(partial, values, allow_pickle=False)
 
 
 def _one_pixel_if_uniform(values: NDArray[np.generic]) -> NDArray[np.generic]:
